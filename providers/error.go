@@ -62,6 +62,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrUnverified is the answer to a notice that doesn't prove who sent it.
+var ErrUnverified = errors.New("the sender is not the provider")
+
 // KindOf is the kind of an error from an adapter; an error that nobody classified is [Internal].
 func KindOf(err error) ErrorKind {
 	if e, ok := errors.AsType[*Error](err); ok {

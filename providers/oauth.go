@@ -2,19 +2,25 @@ package providers
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"example.com/enlace/providers/words"
 )
 
 // Grant is what a token endpoint gave.
 type Grant struct {
 	AccessToken  string
-	RefreshToken string // empty: the provider didn't return one, the old one stays
-	ExpiresAt    time.Time
-	Scopes       []string
-	APIDomain    string // empty: the old one stays
+	RefreshToken string    // empty: the provider didn't return one, the old one stays
+	ExpiresAt    time.Time // on this process's clock; zero: it didn't say, the token holds until it is refused
+	Scopes       []string  // empty: it didn't say
+	APIDomain    string    // empty: the old one stays
 }
 
 // Identity is the account behind a grant.
@@ -26,23 +32,189 @@ type Identity struct {
 // OAuth is the authorization-code side of a provider: its endpoints, and the few places where providers differ.
 // Safe for concurrent use.
 type OAuth struct {
-	Config    oauth2.Config // ClientID, ClientSecret, Endpoint with AuthStyle, Scopes; RedirectURL is given per call
+	Config    oauth2.Config // ClientID, ClientSecret, Endpoint, Scopes; RedirectURL is given per call
 	RevokeURL string        // empty: tokens can't be revoked
-	Needs     []string      // scopes without which a sync can't work
+	Needs     []string      // scopes without which a sync can't work; "a|b": either of them
 
-	// Client speaks to the token host. It has a time limit of its own.
+	// AuthParams are extra members of the consent URL.
+	AuthParams map[string]string
+
+	// PKCE says that the provider takes a code challenge; without it a verifier is left out.
+	PKCE bool
+
+	// Client speaks to the token host. Its transport has no time limit beyond dialing (see [NewTransport]).
 	Client *http.Client
 
-	// Grant reads the provider's extra members of a token answer; nil: none. It refuses an API domain that isn't the
-	// provider's own.
-	Grant func(token *oauth2.Token) (Grant, error)
+	// Timeout bounds [OAuth.Exchange] and [OAuth.Revoke], which a person waits for; 0 is [RequestTimeout].
+	Timeout time.Duration
 
-	// Refusal classifies an answer of the token host that isn't a grant.
-	Refusal func(status int, body []byte) *Error
+	// Complete reads the provider's extra members of a token answer into the grant; nil: none. It refuses an API domain
+	// that isn't the provider's own.
+	Complete func(token *oauth2.Token, grant *Grant) error
+
+	// Refusal classifies an answer of the token host that isn't a grant. Secrets are cut out of its Detail afterwards.
+	Refusal func(answer *Answer) *Error
 
 	// Identify reads the account that was connected.
 	Identify func(ctx context.Context, account Account, client *http.Client) (Identity, error)
+}
 
-	// Missed says why the callback brought no code, from its query: a refusal by the person, or a fault.
-	AuthParams map[string]string // extra members of the consent URL
+// AuthCodeURL is where the browser goes for consent. A verifier, if the provider takes one, is sent as its challenge.
+func (o *OAuth) AuthCodeURL(state, redirectURL, verifier string) string {
+	var options []oauth2.AuthCodeOption
+	for name, value := range o.AuthParams {
+		options = append(options, oauth2.SetAuthURLParam(name, value))
+	}
+	if o.PKCE && verifier != "" {
+		options = append(options, oauth2.S256ChallengeOption(verifier))
+	}
+	return o.config(redirectURL).AuthCodeURL(state, options...)
+}
+
+// Exchange turns the code of a callback into a grant. The error is an [*Error]; a code that is refused is
+// [InvalidRequest] with variant "code": the person starts again.
+func (o *OAuth) Exchange(ctx context.Context, code, redirectURL, verifier string) (Grant, error) {
+	ctx, cancel := o.bounded(ctx)
+	defer cancel()
+	var options []oauth2.AuthCodeOption
+	if o.PKCE && verifier != "" {
+		options = append(options, oauth2.VerifierOption(verifier))
+	}
+	token, err := o.config(redirectURL).Exchange(o.withClient(ctx), code, options...)
+	if err != nil {
+		e := o.classify("exchange the code", err, code, verifier)
+		if e.Kind == NeedsReauth { // the refused grant is the code's: there is no connection yet that could need it
+			e.Kind, e.Variant = InvalidRequest, words.VariantCode
+		}
+		return Grant{}, e
+	}
+	return o.grant("exchange the code", token)
+}
+
+// Refresh exchanges a refresh token for a new grant. It ends when the answer has come, or with ctx: nothing else breaks
+// it off. The error is an [*Error]; [NeedsReauth] says that the token host refused the refresh token itself.
+func (o *OAuth) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
+	source := o.config("").TokenSource(o.withClient(ctx), &oauth2.Token{RefreshToken: refreshToken})
+	token, err := source.Token()
+	if err != nil {
+		return Grant{}, o.classify("refresh the token", err, refreshToken)
+	}
+	return o.grant("refresh the token", token)
+}
+
+// Revoke withdraws the permission at the provider (RFC 7009, which answers 200 for an unknown token too). The error is an [*Error].
+func (o *OAuth) Revoke(ctx context.Context, refreshToken string) error {
+	const op = "revoke the token"
+	ctx, cancel := o.bounded(ctx)
+	defer cancel()
+	form := url.Values{"token": {refreshToken}, "token_type_hint": {"refresh_token"}}
+	if o.authStyle() == oauth2.AuthStyleInParams {
+		form.Set("client_id", o.Config.ClientID)
+		form.Set("client_secret", o.Config.ClientSecret)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.RevokeURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return &Error{Kind: Internal, Op: op, Err: err}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if o.authStyle() == oauth2.AuthStyleInHeader {
+		req.SetBasicAuth(url.QueryEscape(o.Config.ClientID), url.QueryEscape(o.Config.ClientSecret)) // RFC 6749 §2.3.1
+	}
+	client := withoutRedirects(o.Client)
+	answer, err := send(&client, op, req)
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		return o.refused(op, answer, refreshToken)
+	}
+	return nil
+}
+
+// Missing lists the needed scopes that were not granted. A provider that doesn't say what it granted has granted all.
+func (o *OAuth) Missing(granted []string) []string {
+	if len(granted) == 0 {
+		return nil
+	}
+	var missing []string
+	for _, need := range o.Needs {
+		either := strings.Split(need, "|")
+		if !slices.ContainsFunc(either, func(scope string) bool { return slices.Contains(granted, scope) }) {
+			missing = append(missing, either[0])
+		}
+	}
+	return missing
+}
+
+// Scopes splits a scope text: RFC 6749 says blanks, some providers use commas.
+func Scopes(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+}
+
+func (o *OAuth) config(redirectURL string) *oauth2.Config {
+	endpoint := o.Config.Endpoint
+	endpoint.AuthStyle = o.authStyle()
+	return &oauth2.Config{
+		ClientID: o.Config.ClientID, ClientSecret: o.Config.ClientSecret, Endpoint: endpoint,
+		Scopes: o.Config.Scopes, RedirectURL: redirectURL,
+	}
+}
+
+// authStyle is never [oauth2.AuthStyleAutoDetect]: that one sends a refused code or refresh token a second time.
+func (o *OAuth) authStyle() oauth2.AuthStyle {
+	if o.Config.Endpoint.AuthStyle == oauth2.AuthStyleInParams {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
+}
+
+func (o *OAuth) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = RequestTimeout
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// withClient hands our client to oauth2, without redirects: they would carry the client secret along.
+func (o *OAuth) withClient(ctx context.Context) context.Context {
+	client := withoutRedirects(o.Client)
+	client.Timeout = 0 // ctx alone decides
+	return context.WithValue(ctx, oauth2.HTTPClient, &client)
+}
+
+func (o *OAuth) grant(op string, token *oauth2.Token) (Grant, error) {
+	g := Grant{AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, ExpiresAt: token.Expiry}
+	if text, ok := token.Extra("scope").(string); ok {
+		g.Scopes = Scopes(text)
+	}
+	if o.Complete == nil {
+		return g, nil
+	}
+	if err := o.Complete(token, &g); err != nil {
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			e = &Error{Kind: Misconfigured, Err: err}
+		}
+		e.Op = op
+		return Grant{}, e
+	}
+	return g, nil
+}
+
+// classify makes an [*Error] of what oauth2 said. Its own error isn't kept: it repeats the answer, secrets included.
+func (o *OAuth) classify(op string, err error, secrets ...string) *Error {
+	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		answer := &Answer{URL: refusal.Response.Request.URL, Status: refusal.Response.StatusCode, Header: refusal.Response.Header, Body: refusal.Body}
+		return o.refused(op, answer, secrets...)
+	}
+	// No answer; one that was cut off or isn't JSON; or a 2xx without an access token. None of them is a refusal.
+	return networkError(op, err)
+}
+
+func (o *OAuth) refused(op string, answer *Answer, secrets ...string) *Error {
+	e := o.Refusal(answer)
+	e.Op = op
+	e.Detail = Redact(e.Detail, append(secrets, o.Config.ClientSecret)...)
+	return e
 }

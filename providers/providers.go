@@ -32,6 +32,10 @@ type Provider struct {
 	// the adapter never sees a token.
 	Contacts func(account Account, client *http.Client) ContactSource
 
+	// Uninstall reads the provider's own notice that a person removed our app: the account it is about, as
+	// [Identity.ExternalID]. [ErrUnverified] says that it isn't the provider who speaks. Nil: there is no such notice.
+	Uninstall func(r *http.Request, body []byte) (externalID string, err error)
+
 	Limits Limits
 }
 
@@ -39,6 +43,10 @@ type Provider struct {
 type Account struct {
 	ExternalID string // the provider's name of the account, such as company and user
 	APIDomain  string // base URL of the account's API, without a slash at the end; checked when it was stored
+
+	// EverWorked says that the provider has let the account read before: a missing scope then is the person's to
+	// grant again, not our app's registration.
+	EverWorked bool
 }
 
 // Limits are the facts of a provider's pace that hold before it has reported any.
@@ -56,7 +64,8 @@ type ContactSource interface {
 	ListContacts(ctx context.Context, req ListRequest) (Page, error)
 
 	// ReadContact is a confirming read of one record by its id. A record that the provider calls deleted comes with
-	// Deleted set: that is proof. One that is absent or invisible is an [*Error] of kind [NotFound]: that isn't.
+	// Deleted set: that is proof. One that is absent or invisible is an [*Error] of kind [NotFound]: that isn't. One
+	// that is there but can't be understood is [InvalidRequest], with the reason of the [Failure] as its Code.
 	ReadContact(ctx context.Context, externalID string) (Contact, Observation, error)
 }
 
