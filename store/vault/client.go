@@ -1,0 +1,111 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"example.com/enlace/providers"
+)
+
+// Client is an account's HTTP client, for its adapter. Its requests carry the account's token and reach the account's API
+// and no other host. It is safe for concurrent use.
+type Client struct {
+	*http.Client
+
+	calls      atomic.Int64
+	generation atomic.Int64
+}
+
+// Calls is how many requests have been sent to the provider, repeated ones included; the token host's are not counted.
+func (c *Client) Calls() int64 { return c.calls.Load() }
+
+// Generation is that of the token sent last; [NoneFailed] before the first request. A caller who wants another token for
+// a reason of its own, such as an account that has moved, passes it to [Vault.Token].
+func (c *Client) Generation() int64 { return c.generation.Load() }
+
+// Client makes a client for an account. A 401 renews the token once, and repeats the request once if it has no body; a
+// second 401 is the adapter's to judge. A token that can't be had is the [*providers.Error] inside the client's error.
+func (v *Vault) Client(integration uuid.UUID, account providers.Account) *Client {
+	c := &Client{}
+	c.generation.Store(NoneFailed)
+	c.Client = v.httpClient(account.APIDomain, func(home *url.URL) http.RoundTripper {
+		return &transport{base: v.opts.Transport, home: home, client: c, token: func(ctx context.Context, failed int64) (Token, error) {
+			return v.Token(ctx, integration, failed)
+		}}
+	})
+	return c
+}
+
+// GrantClient makes a client for an account that has no row yet: it sends the grant's own token and renews nothing.
+func (v *Vault) GrantClient(grant providers.Grant) *http.Client {
+	return v.httpClient(grant.APIDomain, func(home *url.URL) http.RoundTripper {
+		return &transport{base: v.opts.Transport, home: home, client: &Client{}, fixed: true, token: func(context.Context, int64) (Token, error) {
+			return Token{Access: grant.AccessToken}, nil
+		}}
+	})
+}
+
+// httpClient follows no redirect: an API that sends its callers elsewhere is for the adapter to judge.
+func (v *Vault) httpClient(apiDomain string, transport func(home *url.URL) http.RoundTripper) *http.Client {
+	home, err := url.Parse(apiDomain)
+	if err != nil {
+		home = &url.URL{} // matches no request
+	}
+	return &http.Client{
+		Transport:     transport(home),
+		Timeout:       v.opts.Request,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// transport puts the token on requests to one host.
+type transport struct {
+	base   http.RoundTripper
+	home   *url.URL
+	client *Client
+	fixed  bool // the token can't be renewed
+	token  func(ctx context.Context, failed int64) (Token, error)
+}
+
+// RoundTrip is that of [http.RoundTripper].
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	bodyless := req.Body == nil || req.Body == http.NoBody
+	if !bodyless {
+		defer req.Body.Close() // RoundTrip must close it, sent or not
+	}
+	if t.home.Host == "" || req.URL.Scheme != t.home.Scheme || req.URL.Host != t.home.Host {
+		return nil, &providers.Error{Kind: providers.Misconfigured, Detail: fmt.Sprintf("a token is never sent to %s, which is not the account's host", req.URL.Host)}
+	}
+	token, err := t.token(req.Context(), NoneFailed)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := t.send(req, token)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || t.fixed {
+		return resp, err
+	}
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
+	_ = resp.Body.Close()
+	token, err = t.token(req.Context(), token.Generation)
+	if err != nil {
+		return nil, err
+	}
+	if !bodyless {
+		return nil, &providers.Error{Kind: providers.Transient, Status: http.StatusUnauthorized, Detail: "the token was renewed; the request was refused, and not sent again"}
+	}
+	return t.send(req, token)
+}
+
+func (t *transport) send(req *http.Request, token Token) (*http.Response, error) {
+	t.client.calls.Add(1)
+	t.client.generation.Store(token.Generation)
+	authorized := req.Clone(req.Context())
+	authorized.Header.Set("Authorization", "Bearer "+token.Access)
+	return t.base.RoundTrip(authorized)
+}

@@ -1,0 +1,105 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"example.com/enlace/providers"
+	"example.com/enlace/store"
+)
+
+// Connection is a consent that was given, to be stored.
+type Connection struct {
+	TenantID uuid.UUID
+	Provider string
+	Identity providers.Identity
+	Grant    providers.Grant
+	Wanted   uuid.UUID // the integration that was to be reconnected; zero: none
+}
+
+// StoreGrant stores a consent: the account's row is connected, and its incidents are closed. A first connect syncs after
+// Options.FirstSync, a repeated one catches up at once.
+func (v *Vault) StoreGrant(ctx context.Context, c Connection) (integration uuid.UUID, result store.ConnectResult, err error) {
+	account := store.GrantedAccount{
+		TenantID: c.TenantID, Provider: c.Provider, ExternalID: c.Identity.ExternalID, Name: c.Identity.Name,
+		Wanted: c.Wanted, FirstSync: v.opts.FirstSync,
+	}
+	return v.store.StoreGrant(ctx, account, func(id uuid.UUID) (store.NewTokens, error) { return v.sealGrant(id, c.Grant), nil })
+}
+
+// Withdrawal is what came of the permission at the provider when an integration was disconnected.
+type Withdrawal string
+
+// What came of it.
+const (
+	Withdrawn       Withdrawal = "withdrawn"
+	WithdrawalKept  Withdrawal = "kept"   // another integration uses the same account
+	WithdrawalNone  Withdrawal = "none"   // there was none, or the provider has no way to withdraw it
+	WithdrawalError Withdrawal = "failed" // the provider didn't take it; the account's owner can do it there
+)
+
+// Disconnect erases an integration's tokens and ends what it has open, as cancelled; from then on, no request is made for
+// it. Then the permission is withdrawn at the provider, unless another integration uses the same account; that this fails
+// doesn't undo the disconnect. [store.ErrNotFound] if the tenant (nil: anybody) has no such integration.
+func (v *Vault) Disconnect(ctx context.Context, tenant *uuid.UUID, integration uuid.UUID) (Withdrawal, error) {
+	erased, was, err := v.store.EraseTokens(ctx, tenant, integration, "", store.RunEnd{Status: store.Failed, Code: "cancelled"})
+	if err != nil {
+		return "", err
+	}
+	if !was {
+		return WithdrawalNone, nil
+	}
+	return v.withdraw(context.WithoutCancel(ctx), integration, erased)
+}
+
+func (v *Vault) withdraw(ctx context.Context, integration uuid.UUID, erased store.Erased) (Withdrawal, error) {
+	provider := v.providers[erased.Provider]
+	if provider == nil || provider.OAuth == nil || provider.OAuth.RevokeURL == "" || erased.RefreshToken == "" {
+		return WithdrawalNone, nil
+	}
+	refreshToken, err := v.keys.Open(integration, RefreshToken, erased.RefreshToken)
+	if err != nil {
+		return WithdrawalError, nil //nolint:nilerr // the disconnect stands
+	}
+	shared, err := v.store.AccountShared(ctx, erased.Provider, erased.ExternalAccountID, integration)
+	if err != nil {
+		return WithdrawalError, nil //nolint:nilerr // the same
+	}
+	if shared {
+		return WithdrawalKept, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.opts.Revoke)
+	defer cancel()
+	if err := provider.OAuth.Revoke(ctx, refreshToken); err != nil {
+		v.opts.Log.Warn().Err(err).Stringer("integration_id", integration).Str("provider", erased.Provider).Msg("the permission could not be withdrawn")
+		return WithdrawalError, nil
+	}
+	return Withdrawn, nil
+}
+
+// ReasonUninstalled is the status_reason of an integration whose owner removed our app at the provider.
+const ReasonUninstalled = "uninstalled"
+
+// Uninstalled disconnects every integration of an account whose owner has removed our app at the provider, and ends what
+// they had open as needs_reauth. It returns how many there were; a repeated call finds none.
+func (v *Vault) Uninstalled(ctx context.Context, provider, externalAccountID string) (int, error) {
+	ids, err := v.store.IntegrationsOfAccount(ctx, provider, externalAccountID)
+	if err != nil {
+		return 0, err
+	}
+	end := store.RunEnd{Status: store.Failed, Code: store.NeedsReauth, Variant: VariantRevoked}
+	n := 0
+	for _, id := range ids {
+		_, was, err := v.store.EraseTokens(ctx, nil, id, ReasonUninstalled, end)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return n, fmt.Errorf("uninstall: %w", err)
+		}
+		if was {
+			n++
+		}
+	}
+	return n, nil
+}
