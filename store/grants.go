@@ -41,7 +41,7 @@ var errRaced = errors.New("another connect of the same account was faster")
 func (s *Store) StoreGrant(ctx context.Context, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (id uuid.UUID, result ConnectResult, err error) {
 	for range grantTries {
 		err = s.Tx(ctx, func(tx pgx.Tx) error {
-			id, result, err = storeGrant(ctx, tx, g, seal)
+			id, result, err = s.storeGrant(ctx, tx, g, seal)
 			return err
 		})
 		if !errors.Is(err, errRaced) {
@@ -79,7 +79,7 @@ UPDATE integrations SET external_account_id = $2, external_account_name = coales
     status = 'connected', status_reason = NULL, next_sync_at = clock_timestamp() + $9::interval
 WHERE id = $1`
 
-func storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (uuid.UUID, ConnectResult, error) {
+func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (uuid.UUID, ConnectResult, error) {
 	result := ResultConnected
 	var wanted bool
 	if err := tx.QueryRow(ctx, wantedExists, g.Wanted, g.TenantID, g.Provider).Scan(&wanted); err != nil {
@@ -118,8 +118,7 @@ func storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, seal func(id u
 	if _, err := tx.Exec(ctx, updateGrant, id, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes, t.APIDomain, first); err != nil {
 		return uuid.Nil, "", err
 	}
-	_, err = tx.Exec(ctx, closeIncidentsOf, id, []string{NeedsReauth, "misconfigured"})
-	return id, result, err
+	return id, result, s.CloseIncidents(ctx, tx, id, NeedsReauth, "misconfigured")
 }
 
 // disconnect erases the tokens. The generation grows, so that an exchange under way stores nothing any more.

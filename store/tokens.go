@@ -106,8 +106,6 @@ UPDATE integrations SET access_token = $3, refresh_token = coalesce(nullif($4, '
     status = CASE status WHEN 'needs_reauth' THEN 'connected' ELSE status END
 WHERE id = $1 AND token_generation = $2`
 
-const closeIncidentsOf = `UPDATE incidents SET closed_at = clock_timestamp() WHERE integration_id = $1 AND code = ANY($2) AND closed_at IS NULL`
-
 // StoreRefresh stores what a refresh of the generation brought, whoever holds the lease by now. It lifts needs_reauth and
 // closes its incident. False: a later generation is there, and nothing changed.
 func (s *Store) StoreRefresh(ctx context.Context, id uuid.UUID, generation int64, t NewTokens) (stored bool, err error) {
@@ -117,8 +115,7 @@ func (s *Store) StoreRefresh(ctx context.Context, id uuid.UUID, generation int64
 			return err
 		}
 		stored = true
-		_, err = tx.Exec(ctx, closeIncidentsOf, id, []string{NeedsReauth})
-		return err
+		return s.CloseIncidents(ctx, tx, id, NeedsReauth)
 	})
 	if err != nil {
 		return false, fmt.Errorf("store refresh: %w", err)
@@ -183,13 +180,6 @@ func (s *Store) RefuseTokens(ctx context.Context, id uuid.UUID, generation int64
 	return s.requireReauth(ctx, id, r, refuseTokens, id, generation, r.Variant)
 }
 
-// openReauthIncident opens an incident, or counts the open one up.
-const openReauthIncident = `
-INSERT INTO incidents (id, tenant_id, integration_id, code, variant, detail)
-VALUES ($1, $2, $3, 'needs_reauth', nullif($4, ''), nullif($5, ''))
-ON CONFLICT (integration_id, code) WHERE closed_at IS NULL DO UPDATE
-SET times = incidents.times + 1, last_seen_at = clock_timestamp(), variant = excluded.variant, detail = excluded.detail`
-
 func (s *Store) requireReauth(ctx context.Context, id uuid.UUID, r Refusal, update string, args ...any) (refused bool, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
 		in, err := s.LockIntegration(ctx, tx, nil, id)
@@ -201,7 +191,7 @@ func (s *Store) requireReauth(ctx context.Context, id uuid.UUID, r Refusal, upda
 			return err
 		}
 		refused = true
-		if _, err := tx.Exec(ctx, openReauthIncident, newID(), in.TenantID, id, r.Variant, r.Detail); err != nil {
+		if _, err := s.OpenIncident(ctx, tx, in, Trouble{Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail}); err != nil {
 			return err
 		}
 		return s.endAllRuns(ctx, tx, in, RunEnd{Status: Failed, Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail})

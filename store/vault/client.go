@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -34,7 +35,7 @@ func (c *Client) Generation() int64 { return c.generation.Load() }
 func (v *Vault) Client(integration uuid.UUID, account providers.Account) *Client {
 	c := &Client{}
 	c.generation.Store(NoneFailed)
-	c.Client = v.httpClient(account.APIDomain, func(home *url.URL) http.RoundTripper {
+	c.Client = v.httpClient(account.APIDomain, func(home *host) http.RoundTripper {
 		return &transport{base: v.opts.Transport, home: home, client: c, token: func(ctx context.Context, failed int64) (Token, error) {
 			return v.Token(ctx, integration, failed)
 		}}
@@ -44,7 +45,7 @@ func (v *Vault) Client(integration uuid.UUID, account providers.Account) *Client
 
 // GrantClient makes a client for an account that has no row yet: it sends the grant's own token and renews nothing.
 func (v *Vault) GrantClient(grant providers.Grant) *http.Client {
-	return v.httpClient(grant.APIDomain, func(home *url.URL) http.RoundTripper {
+	return v.httpClient(grant.APIDomain, func(home *host) http.RoundTripper {
 		return &transport{base: v.opts.Transport, home: home, client: &Client{}, fixed: true, token: func(context.Context, int64) (Token, error) {
 			return Token{Access: grant.AccessToken}, nil
 		}}
@@ -52,22 +53,38 @@ func (v *Vault) GrantClient(grant providers.Grant) *http.Client {
 }
 
 // httpClient follows no redirect: an API that sends its callers elsewhere is for the adapter to judge.
-func (v *Vault) httpClient(apiDomain string, transport func(home *url.URL) http.RoundTripper) *http.Client {
+func (v *Vault) httpClient(apiDomain string, transport func(home *host) http.RoundTripper) *http.Client {
 	home, err := url.Parse(apiDomain)
 	if err != nil {
-		home = &url.URL{} // matches no request
+		home = &url.URL{Scheme: "invalid"} // matches no request
 	}
 	return &http.Client{
-		Transport:     transport(home),
+		Transport:     transport(&host{scheme: home.Scheme, name: home.Host}),
 		Timeout:       v.opts.Request,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
+// host is where an account's API is. One without a name, of an account whose grants tell none, is the first that its
+// adapter asks: the provider's own.
+type host struct {
+	scheme, name string
+	first        sync.Once
+}
+
+func (h *host) is(u *url.URL) bool {
+	h.first.Do(func() {
+		if h.scheme == "" && h.name == "" {
+			h.scheme, h.name = u.Scheme, u.Host
+		}
+	})
+	return u.Host != "" && u.Scheme == h.scheme && u.Host == h.name
+}
+
 // transport puts the token on requests to one host.
 type transport struct {
 	base   http.RoundTripper
-	home   *url.URL
+	home   *host
 	client *Client
 	fixed  bool // the token can't be renewed
 	token  func(ctx context.Context, failed int64) (Token, error)
@@ -79,7 +96,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !bodyless {
 		defer req.Body.Close() // RoundTrip must close it, sent or not
 	}
-	if t.home.Host == "" || req.URL.Scheme != t.home.Scheme || req.URL.Host != t.home.Host {
+	if !t.home.is(req.URL) {
 		return nil, &providers.Error{Kind: providers.Misconfigured, Detail: fmt.Sprintf("a token is never sent to %s, which is not the account's host", req.URL.Host)}
 	}
 	token, err := t.token(req.Context(), NoneFailed)

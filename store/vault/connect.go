@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 )
 
@@ -90,7 +91,7 @@ func (v *Vault) Uninstalled(ctx context.Context, provider, externalAccountID str
 	if err != nil {
 		return 0, err
 	}
-	end := store.RunEnd{Status: store.Failed, Code: store.NeedsReauth, Variant: VariantRevoked}
+	end := store.RunEnd{Status: store.Failed, Code: store.NeedsReauth, Variant: words.VariantRevoked}
 	n := 0
 	for _, id := range ids {
 		_, was, err := v.store.EraseTokens(ctx, nil, id, ReasonUninstalled, end)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
 )
 
 // Column is the column that a sealed text belongs in. It is part of what is authenticated: a text opens nowhere else.
@@ -149,10 +150,7 @@ func (e *OpenError) Error() string {
 	return text
 }
 
-// VariantKey is the variant of misconfigured for a stored token that can't be opened.
-const VariantKey = "key"
-
 // misconfigured is what the error means for a run: the operator acts, the tokens stay as they are.
 func (e *OpenError) misconfigured(op string) *providers.Error {
-	return &providers.Error{Kind: providers.Misconfigured, Variant: VariantKey, Op: op, Detail: e.Error(), Err: e}
+	return &providers.Error{Kind: providers.Misconfigured, Variant: words.VariantKey, Op: op, Detail: e.Error(), Err: e}
 }

@@ -6,11 +6,9 @@ import (
 	"time"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 )
-
-// VariantRevoked is the variant of needs_reauth for an account whose permission was withdrawn, or has run out.
-const VariantRevoked = "revoked"
 
 // outcome is how an exchange ended.
 type outcome struct {
@@ -159,7 +157,7 @@ func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.Refres
 	}
 	told := *e
 	if told.Variant == "" {
-		told.Variant = VariantRevoked
+		told.Variant = words.VariantRevoked
 	}
 	done, err := v.store.RefuseRefresh(ctx, row.ID, row.Generation, lease.Until, store.Refusal{Variant: told.Variant, Detail: told.Detail})
 	if err != nil {
