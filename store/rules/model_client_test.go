@@ -24,7 +24,9 @@ type decisions struct {
 	asksByTime func(asked, last time.Time, byCursor bool) bool
 	walkAgain  func(byCursor, moved bool, rewalks int) bool
 	braked     func(n, live int) bool
+	unproven   func(n, live int) rules.Conclusion
 	count      func(c *rules.Counters, v rules.Verdict, mine, restarted bool) bool
+	restart    func(*rules.Counters)
 }
 
 func product() decisions {
@@ -32,7 +34,7 @@ func product() decisions {
 		apply: rules.Apply, gone: rules.Gone, observedAt: rules.Read.ObservedAt,
 		lower: rules.Lower, upper: rules.Upper, windowEnd: rules.WindowEnd,
 		ascending: rules.Ascending, endsAfter: rules.EndsAfter, asksByTime: rules.AsksByTime, walkAgain: rules.WalkAgain,
-		braked: rules.Braked, count: (*rules.Counters).Count,
+		braked: rules.Braked, unproven: rules.JudgeUnproven, count: (*rules.Counters).Count, restart: (*rules.Counters).Restart,
 	}
 }
 
@@ -133,7 +135,7 @@ func (c *client) sync(full bool) *run {
 			break
 		}
 		r.rewalks++
-		r.restart()
+		c.restart(r)
 	}
 	c.confirmAsked(r)
 	if r.sweep {
@@ -144,13 +146,13 @@ func (c *client) sync(full bool) *run {
 	return r
 }
 
-func (r *run) restart() {
+func (c *client) restart(r *run) {
 	r.next, r.ended, r.byCursor, r.moved = nil, false, false, false
 	r.met = map[int]bool{}
 	for id := range r.asked {
 		r.asked[id] = false
 	}
-	r.counters.Restart()
+	c.rules.restart(&r.counters)
 }
 
 // fetched is a page on its way to its commit.
@@ -226,7 +228,7 @@ func (c *client) walk(r *run) bool {
 				if r.restarts++; r.restarts > 1 {
 					return false
 				}
-				r.restart()
+				c.restart(r)
 				continue
 			}
 		}
@@ -443,9 +445,7 @@ func (c *client) absences(r *run) {
 			unproven++
 		}
 	}
-	if c.rules.braked(unproven, live) {
-		r.conclusion = rules.Hold
-	}
+	r.conclusion = c.rules.unproven(unproven, live)
 	for _, g := range gone { // one transaction
 		if g.proven || r.conclusion != rules.Hold {
 			c.settle(g, r)

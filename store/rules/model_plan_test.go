@@ -100,11 +100,18 @@ func (p plan) sorted() plan {
 	return p
 }
 
+// String is the plan as a person reads it, one change a line.
 func (p plan) String() string {
 	var b strings.Builder
-	q := p
-	q.changes = nil
-	fmt.Fprintf(&b, "%+v\n", struct{ plan }{q})
+	fmt.Fprintf(&b, "seed %d, page %d, %v tokens, clock %+d s, Date %v %+d s, feed %v, shows gone %v, lists ≤ %d s late, latency ≤ %d ms, busy %d, errors %v, expiries %v, kills %v, failures %v\n",
+		p.seed, p.page, p.tokens, p.skew/second, p.hasDate, p.dateAhead/second, p.hasFeed, p.showsGone, p.maxLag/second, p.latency, p.busy, p.errorRate, p.expireRate, p.killRate, p.failRate)
+	for _, c := range p.changes {
+		fmt.Fprintf(&b, "  %9.3f s  %-26s", float64(c.at)/float64(second), c.kind)
+		if !c.kind.isRun() {
+			fmt.Fprintf(&b, " id %d, content %d, lists %d s late, webhook after %d ms", c.id, c.content, c.lag/second, c.hook)
+		}
+		b.WriteByte('\n')
+	}
 	return b.String()
 }
 

@@ -151,7 +151,7 @@ func (w *world) lie(a *answer) {
 	}
 	w.lies--
 	a.records = a.records[:len(a.records)/2]
-	if w.calm || w.rng.IntN(2) == 0 {
+	if w.rng.IntN(2) == 0 {
 		a.records, a.token = nil, nil
 	}
 }
