@@ -126,6 +126,9 @@ func TestModelBites(t *testing.T) {
 		"a busy account's walk has no end rule": {random, 1, func(d *decisions) {
 			d.endsAfter = func([]time.Time, time.Time, bool) bool { return false }
 		}},
+		"a sweep moves the window over opaque cursors": {random, 5_026_901, func(d *decisions) {
+			d.windowEnd = func(_, upper time.Time, _ bool, _ rules.Cursors) time.Time { return upper }
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
