@@ -46,11 +46,12 @@ CREATE TABLE public.sync_run_pages (
 );
 
 -- Records that a run must read one by one before it ends, and what the reads found; held deletions stay here until a
--- person decides.
+-- person decides. unchanged: a page of the present walk has counted the record as unchanged.
 CREATE TABLE public.confirming_reads (
     run_id      uuid NOT NULL REFERENCES public.integration_sync_logs (id) ON DELETE CASCADE,
     external_id text NOT NULL,
     cause       text NOT NULL CHECK (cause IN ('asked', 'absent')),
+    unchanged   boolean NOT NULL DEFAULT false,
     result      text CHECK (result IN ('absent', 'held')),
     begun_at    timestamptz,
     done_at     timestamptz,

@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/enlace/providers"
+	"example.com/enlace/store/rules"
+)
+
+// Asked is a record that a run must read by its id.
+type Asked struct {
+	ExternalID string
+	Unchanged  bool // a page of the present walk has counted it as unchanged
+}
+
+const nextAsked = `
+SELECT external_id, unchanged FROM confirming_reads WHERE run_id = $1 AND cause = $2 AND result IS NULL ORDER BY external_id LIMIT $3`
+
+// NextAsked returns up to n records that the run has yet to read; absent chooses those that were in no page over those
+// that a page asked about.
+func (s *Store) NextAsked(ctx context.Context, run uuid.UUID, absent bool, n int) ([]Asked, error) {
+	rows, err := s.pool.Query(ctx, nextAsked, run, cause(absent), n)
+	if err != nil {
+		return nil, fmt.Errorf("list asked records: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Asked])
+	if err != nil {
+		return nil, fmt.Errorf("list asked records: %w", err)
+	}
+	return list, nil
+}
+
+func cause(absent bool) string {
+	if absent {
+		return "absent"
+	}
+	return "asked"
+}
+
+// candidates are the live rows that the run's last walk met in no page and that nobody has read since its first call.
+const candidates = `
+FROM contacts c
+WHERE c.integration_id = $2 AND c.deleted_at IS NULL AND c.observed_at < $3
+  AND NOT EXISTS (SELECT FROM met WHERE met.id = c.external_id)`
+
+const met = `WITH met AS MATERIALIZED (SELECT unnest(external_ids) AS id FROM sync_run_pages WHERE run_id = $1) `
+
+const listCandidates = met + `SELECT c.external_id ` + candidates + ` ORDER BY c.external_id`
+
+// Candidates lists the ids that a finished sweep may conclude deleted, once each is read.
+func (s *Store) Candidates(ctx context.Context, c Claim) ([]string, error) {
+	rows, err := s.pool.Query(ctx, listCandidates, c.RunID, c.IntegrationID, c.Checkpoint.First)
+	if err != nil {
+		return nil, fmt.Errorf("list missing contacts: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("list missing contacts: %w", err)
+	}
+	return ids, nil
+}
+
+const saveCandidates = `
+INSERT INTO confirming_reads (run_id, external_id, cause) SELECT $1, u.id, 'absent' FROM unnest($2::text[]) AS u (id)
+ON CONFLICT (run_id, external_id) DO UPDATE SET cause = 'absent'`
+
+// BeginAbsent notes the candidates that the run reads next, and the phase that does it.
+func (s *Store) BeginAbsent(ctx context.Context, c Claim, ids []string) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, optional(c.Checkpoint.Since),
+			optional(c.Checkpoint.Upper), nil, true)
+		if err := fenced(tag.RowsAffected(), "save checkpoint", err); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, saveCandidates, c.RunID, ids); err != nil {
+			return fmt.Errorf("note missing contacts: %w", err)
+		}
+		return nil
+	})
+}
+
+// Confirmed is what a confirming read found.
+type Confirmed struct {
+	Asked
+	Contact *providers.Contact // nil: the record is absent
+	Read    rules.Read
+	Region  string
+}
+
+// ErrOverlapped says that another read of the record overlapped this one: read it again.
+var ErrOverlapped = errors.New("another read overlapped this one")
+
+const countConfirmed = `
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, api_calls = api_calls + 1,
+    records_seen = records_seen + $5, records_created = records_created + $6, records_updated = records_updated + $7,
+    records_unchanged = records_unchanged + $8, records_deleted = records_deleted + $9,
+    records_synced = coalesce(records_synced, 0) + $5, failures_in_row = 0, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+const settleAsked = `DELETE FROM confirming_reads WHERE run_id = $1 AND external_id = $2`
+
+const settleAbsent = `
+UPDATE confirming_reads SET result = 'absent', begun_at = $3, done_at = $4 WHERE run_id = $1 AND external_id = $2`
+
+// CommitConfirm stores a confirming read of a run: what it does to the row, what it counts, and that it is done. An
+// absence without proof of a record that no page held is only noted: whether it is a deletion depends on how many
+// there are. [ErrOverlapped] if its order against the stored read can't be told; then nothing was written.
+func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool) error {
+	err := s.Tx(ctx, func(tx pgx.Tx) error {
+		var n rules.Counters
+		var mine bool
+		verdict := rules.Unchanged
+		if !absentPhase || f.Contact != nil {
+			var err error
+			if verdict, mine, err = s.confirm(ctx, tx, c.TenantID, c.IntegrationID, &c.RunID, f); err != nil {
+				return err
+			}
+			n.Confirmed(verdict, f.Unchanged, mine)
+		}
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, Lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
+		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
+			return err
+		}
+		if absentPhase && f.Contact == nil {
+			_, err = tx.Exec(ctx, settleAbsent, c.RunID, f.ExternalID, f.Read.Begun, f.Read.ObservedAt())
+		} else {
+			_, err = tx.Exec(ctx, settleAsked, c.RunID, f.ExternalID)
+		}
+		if err != nil {
+			return fmt.Errorf("settle confirming read: %w", err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrOverlapped) {
+		return fmt.Errorf("commit confirming read: %w", err)
+	}
+	return err
+}
+
+const readMark = `
+SELECT external_id, deleted_at IS NOT NULL, content_hash, remote_updated_at, observed_at, last_run_id
+FROM contacts WHERE integration_id = $1 AND external_id = $2 FOR NO KEY UPDATE`
+
+// confirm applies a confirming read to its row. run is the run that reads; nil: a webhook, or a person.
+func (s *Store) confirm(ctx context.Context, tx pgx.Tx, tenant, integration uuid.UUID, run *uuid.UUID, f Confirmed) (rules.Verdict, bool, error) {
+	rows, err := tx.Query(ctx, readMark, integration, f.ExternalID)
+	if err != nil {
+		return 0, false, fmt.Errorf("read stored contact: %w", err)
+	}
+	var runID uuid.UUID
+	if run != nil {
+		runID = *run
+	}
+	marks, err := collectMarks(rows, runID)
+	if err != nil {
+		return 0, false, err
+	}
+	row := marks[f.ExternalID]
+	mine := row != nil && row.Mine && run != nil
+
+	var verdict rules.Verdict
+	var hash [32]byte
+	merged := ""
+	if f.Contact == nil {
+		verdict = rules.Gone(row, f.Read)
+	} else {
+		hash = ContentHash(*f.Contact)
+		merged = f.Contact.MergedInto
+		verdict = rules.Apply(row, rules.Record{Deleted: f.Contact.Deleted, Hash: hash, UpdatedAt: f.Contact.UpdatedAt}, f.Read, rules.Confirm)
+	}
+	tag, err := s.execVerdict(ctx, tx, tenant, integration, run, f, verdict, row, hash, merged)
+	if err != nil {
+		return verdict, mine, fmt.Errorf("write contact: %w", err)
+	}
+	if verdict != rules.Unchanged && tag.RowsAffected() == 0 { // asked, or inserted by another meanwhile
+		return verdict, mine, ErrOverlapped
+	}
+	return verdict, mine, nil
+}
+
+func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration uuid.UUID, run *uuid.UUID, f Confirmed, verdict rules.Verdict,
+	row *rules.Row, hash [32]byte, merged string,
+) (pgconn.CommandTag, error) {
+	observed := f.Read.ObservedAt()
+	var one columns
+	if verdict.Stores() {
+		one.add(*f.Contact, hash, row, f.Region)
+	}
+	switch verdict {
+	case rules.Create:
+		return tx.Exec(ctx, insertContacts, append([]any{tenant, integration, observed, run, one.ids}, one.shared()...)...)
+	case rules.Update, rules.Lift:
+		return tx.Exec(ctx, updateContacts, append([]any{integration, observed, run, one.seen}, one.shared()...)...)
+	case rules.Touch:
+		return tx.Exec(ctx, touchContact, integration, f.ExternalID, observed, row.ObservedAt)
+	case rules.Tombstone:
+		return tx.Exec(ctx, tombstoneContact, integration, f.ExternalID, observed, row.ObservedAt, merged, run)
+	case rules.TombstoneUnknown:
+		return tx.Exec(ctx, insertTombstone, newID(), tenant, integration, f.ExternalID, observed, run)
+	case rules.Unchanged, rules.Ignore, rules.Ask, rules.AskDeleted:
+	}
+	return pgconn.CommandTag{}, nil
+}
+
+const countAbsent = `SELECT count(*) FROM confirming_reads WHERE run_id = $1 AND result = 'absent'`
+
+// CountAbsent counts the unproven absences that the run has found.
+func (s *Store) CountAbsent(ctx context.Context, run uuid.UUID) (n int, err error) {
+	if err := s.pool.QueryRow(ctx, countAbsent, run).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count absent records: %w", err)
+	}
+	return n, nil
+}
+
+// tombstoneAbsent marks the rows deleted whose absence was read after their last read; the others have been read by
+// somebody since, and are left to the next sweep.
+const tombstoneAbsent = `
+WITH gone AS (
+    UPDATE contacts c SET deleted_at = clock_timestamp(), observed_at = greatest(c.observed_at, a.done_at), last_run_id = $1,
+        updated_at = clock_timestamp()
+    FROM confirming_reads a
+    WHERE a.run_id = $1 AND a.result = 'absent' AND c.integration_id = $2 AND c.external_id = a.external_id
+      AND c.deleted_at IS NULL AND a.begun_at >= c.observed_at
+    RETURNING 1)
+UPDATE integration_sync_logs SET records_deleted = records_deleted + (SELECT count(*) FROM gone), lease_until = clock_timestamp() + $6,
+    checkpoint = $7, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $3 AND job_id = $4 AND status = $5`
+
+// TombstoneAbsent concludes that what is absent is deleted.
+func (s *Store) TombstoneAbsent(ctx context.Context, c Claim) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, tombstoneAbsent, c.RunID, c.IntegrationID, c.Fence, c.Job, InProgress, Lease, c.Checkpoint)
+		return fenced(tag.RowsAffected(), "tombstone absent contacts", err)
+	})
+}
+
+const holdAbsent = `
+WITH held AS (UPDATE confirming_reads SET result = 'held', begun_at = now(), done_at = now() WHERE run_id = $1 AND cause = 'absent')
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+// HoldAbsent keeps the absences for a person to decide.
+func (s *Store) HoldAbsent(ctx context.Context, c Claim, ids []string) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, saveCandidates, c.RunID, ids); err != nil {
+			return fmt.Errorf("note missing contacts: %w", err)
+		}
+		tag, err := tx.Exec(ctx, holdAbsent, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint)
+		return fenced(tag.RowsAffected(), "hold deletions", err)
+	})
+}
+
+// ConfirmRecord applies a confirming read outside a run: after a webhook, or when a person asked.
+func (s *Store) ConfirmRecord(ctx context.Context, tenant, integration uuid.UUID, f Confirmed) (rules.Verdict, error) {
+	var verdict rules.Verdict
+	err := s.Tx(ctx, func(tx pgx.Tx) (err error) {
+		verdict, _, err = s.confirm(ctx, tx, tenant, integration, nil, f)
+		return err
+	})
+	return verdict, err
+}

@@ -1,0 +1,341 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// The kinds, states and outcomes of a run.
+const (
+	Full        = "full"
+	Incremental = "incremental"
+
+	Pending    = "pending"
+	InProgress = "in_progress"
+	Completed  = "completed"
+	Failed     = "failed"
+
+	Finished            = "finished"
+	FinishedWithSkipped = "finished_with_skipped"
+	StoppedEarly        = "stopped_early"
+	DeletionsHeld       = "deletions_held"
+)
+
+// Run is a sync run: one row of integration_sync_logs.
+type Run struct {
+	ID                uuid.UUID  `json:"id"`
+	IntegrationID     uuid.UUID  `json:"integration_id"`
+	TenantID          uuid.UUID  `json:"tenant_id"`
+	SyncType          string     `json:"sync_type"`
+	Status            string     `json:"status"`
+	Outcome           *string    `json:"outcome"`
+	RecordsSynced     int64      `json:"records_synced"`
+	RecordsSeen       int64      `json:"records_seen"`
+	RecordsCreated    int64      `json:"records_created"`
+	RecordsUpdated    int64      `json:"records_updated"`
+	RecordsUnchanged  int64      `json:"records_unchanged"`
+	RecordsDeleted    int64      `json:"records_deleted"`
+	RecordsFailed     int64      `json:"records_failed"`
+	RecordsTotal      *int64     `json:"records_total"`
+	TotalIsEstimate   bool       `json:"total_is_estimate"`
+	LiveCount         *int64     `json:"live_count"`
+	ProviderCount     *int64     `json:"provider_count"`
+	Drift             *int64     `json:"drift"`
+	Pages             int32      `json:"pages"`
+	APICalls          int32      `json:"api_calls"`
+	ErrorCode         *string    `json:"error_code"`
+	ErrorVariant      *string    `json:"error_variant"`
+	ErrorDetail       *string    `json:"error_detail"`
+	ErrorMessage      *string    `json:"error_message"`
+	WaitingUntil      *time.Time `json:"waiting_until"`
+	WaitingReason     *string    `json:"waiting_reason"`
+	FailuresInRow     int32      `json:"failures_in_row"`
+	WindowStart       *time.Time `json:"window_start"`
+	WindowEnd         *time.Time `json:"window_end"`
+	DueAt             *time.Time `json:"due_at"`
+	MissedTicks       int32      `json:"missed_ticks"`
+	RequestedBy       *string    `json:"requested_by"`
+	AfterRunID        *uuid.UUID `json:"after_run_id"`
+	JobID             *int64     `json:"job_id"`
+	LeaseUntil        *time.Time `json:"-"`
+	CancelRequestedAt *time.Time `json:"cancel_requested_at"`
+	CreatedAt         time.Time  `json:"created_at"`
+	StartedAt         *time.Time `json:"started_at"`
+	CompletedAt       *time.Time `json:"completed_at"`
+	UpdatedAt         time.Time  `json:"updated_at"`
+}
+
+// Active reports whether the run has yet to end.
+func (r Run) Active() bool { return r.Status == Pending || r.Status == InProgress }
+
+const runColumns = `r.id, r.integration_id, r.tenant_id, r.sync_type, r.status, r.outcome, coalesce(r.records_synced, 0)::bigint AS records_synced, r.records_seen,
+    r.records_created, r.records_updated, r.records_unchanged, r.records_deleted, r.records_failed, r.records_total, r.total_is_estimate,
+    r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.error_code, r.error_variant, r.error_detail, r.error_message,
+    r.waiting_until, r.waiting_reason, r.failures_in_row, r.window_start, r.window_end, r.due_at, r.missed_ticks, r.requested_by,
+    r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.created_at, r.started_at, r.completed_at, r.updated_at`
+
+const readRun = `SELECT ` + runColumns + ` FROM integration_sync_logs r WHERE r.id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2)`
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// Run reads a run of a tenant (nil: of anybody).
+func (s *Store) Run(ctx context.Context, tenant *uuid.UUID, id uuid.UUID) (Run, error) {
+	return oneRun(ctx, s.pool, "read run", readRun, id, tenant)
+}
+
+// RunTx is [Store.Run] in a transaction.
+func (s *Store) RunTx(ctx context.Context, tx pgx.Tx, tenant *uuid.UUID, id uuid.UUID) (Run, error) {
+	return oneRun(ctx, tx, "read run", readRun, id, tenant)
+}
+
+func oneRun(ctx context.Context, q querier, what, sql string, args ...any) (Run, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return Run{}, fmt.Errorf("%s: %w", what, err)
+	}
+	r, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Run]))
+	if err != nil {
+		return Run{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return r, nil
+}
+
+// RunFilter narrows a list of runs; zero fields don't.
+type RunFilter struct {
+	Tenant      *uuid.UUID
+	Integration *uuid.UUID
+	Status      string
+	ChangedFrom time.Time // only rows written since, for readers that missed events
+}
+
+const listRuns = `SELECT ` + runColumns + ` FROM integration_sync_logs r
+WHERE ($1::uuid IS NULL OR r.tenant_id = $1) AND ($2::uuid IS NULL OR r.integration_id = $2) AND ($3::text = '' OR r.status = $3)
+  AND ($4::timestamptz IS NULL OR r.updated_at >= $4) AND ($5::timestamptz IS NULL OR (r.created_at, r.id) < ($5, $6))
+ORDER BY r.created_at DESC, r.id DESC LIMIT $7`
+
+// ListRuns lists runs, newest first.
+func (s *Store) ListRuns(ctx context.Context, f RunFilter, after After, limit int) ([]Run, error) {
+	at, id := after.args()
+	var changed *time.Time
+	if !f.ChangedFrom.IsZero() {
+		changed = &f.ChangedFrom
+	}
+	rows, err := s.pool.Query(ctx, listRuns, f.Tenant, f.Integration, f.Status, changed, at, id, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	return list, nil
+}
+
+// NewRun is a run to be created.
+type NewRun struct {
+	SyncType    string
+	RequestedBy string
+	DueAt       *time.Time // of a scheduled tick
+	MissedTicks int
+}
+
+// activeRuns reads the run that works and the one behind it.
+const activeRuns = `SELECT ` + runColumns + ` FROM integration_sync_logs r
+WHERE r.integration_id = $1 AND r.status IN ('pending', 'in_progress') ORDER BY r.after_run_id NULLS FIRST`
+
+const insertRun = `
+INSERT INTO integration_sync_logs AS r (id, integration_id, tenant_id, sync_type, requested_by, due_at, missed_ticks, after_run_id, waiting_reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ` + runColumns
+
+// CreateRun returns a run of the asked kind: the active one, the one that waits behind it, or a new one, which then is
+// created. A new run that is not behind another needs a job (needsJob) from the same transaction. The caller has locked
+// the integration.
+//
+// An incremental joins an active one only as long as its window isn't fixed: the edit that the caller wants to see may
+// be behind it.
+func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (run Run, needsJob bool, err error) {
+	rows, err := tx.Query(ctx, activeRuns, in.ID)
+	if err != nil {
+		return run, false, fmt.Errorf("read active runs: %w", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
+	if err != nil {
+		return run, false, fmt.Errorf("read active runs: %w", err)
+	}
+	var after *uuid.UUID
+	reason := "queued"
+	if len(open) > 0 {
+		active := open[0]
+		joins := active.SyncType == n.SyncType
+		if joins && (n.SyncType == Full || active.WindowEnd == nil) {
+			return active, false, nil
+		}
+		if len(open) > 1 {
+			if open[1].SyncType == n.SyncType {
+				return open[1], false, nil
+			}
+			return active, false, nil // the follower is of the other kind, so this one is of the asked kind
+		}
+		after, reason = &active.ID, "after_run"
+	}
+	run, err = oneRun(ctx, tx, "create run", insertRun, newID(), in.ID, in.TenantID, n.SyncType, n.RequestedBy, n.DueAt, n.MissedTicks, after, reason)
+	return run, err == nil && after == nil, err
+}
+
+const attachJob = `UPDATE integration_sync_logs SET job_id = $2, fence = fence + 1, lease_until = NULL, updated_at = clock_timestamp() WHERE id = $1`
+
+// AttachJob gives the run its job, and the run no other.
+func (s *Store) AttachJob(ctx context.Context, tx pgx.Tx, run uuid.UUID, job int64) error {
+	if _, err := tx.Exec(ctx, attachJob, run, job); err != nil {
+		return fmt.Errorf("attach job: %w", err)
+	}
+	return nil
+}
+
+// RunEnd is how a run ends.
+type RunEnd struct {
+	Status  string // Completed or Failed
+	Outcome string // of a completed one
+	Code    string // of a failed one
+	Variant string
+	Detail  string // the provider's own words, secrets cut out
+}
+
+const endRun = `
+UPDATE integration_sync_logs r SET status = $2, outcome = nullif($3, ''), error_code = nullif($4, ''), error_variant = nullif($5, ''),
+    error_detail = nullif($6, ''), error_message = nullif($7, ''), completed_at = clock_timestamp(), lease_until = NULL,
+    waiting_until = NULL, waiting_reason = NULL, after_run_id = NULL, updated_at = clock_timestamp(),
+    window_end = CASE WHEN $2 = 'completed' THEN window_end END,
+    cancel_requested_at = CASE WHEN $4 = 'cancelled' THEN coalesce(cancel_requested_at, clock_timestamp()) ELSE cancel_requested_at END
+WHERE id = $1 AND status IN ('pending', 'in_progress') RETURNING coalesce(job_id, 0)`
+
+// EndRun ends a run; the caller has locked the integration, and ends the job in the same transaction. ended is false,
+// and nothing changed, if the run had ended already.
+func (s *Store) EndRun(ctx context.Context, tx pgx.Tx, in Locked, run uuid.UUID, end RunEnd) (job int64, ended bool, err error) {
+	message := ""
+	if end.Code != "" {
+		message = s.sentence(in.Provider, end)
+	}
+	err = tx.QueryRow(ctx, endRun, run, end.Status, end.Outcome, end.Code, end.Variant, end.Detail, message).Scan(&job)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("end run: %w", err)
+	}
+	return job, true, nil
+}
+
+// dropPages forgets what a run has seen; a failed run that is retried begins its walk anew if it needs them.
+const dropPages = `
+WITH pages AS (DELETE FROM sync_run_pages WHERE run_id = $1)
+DELETE FROM confirming_reads WHERE run_id = $1 AND result IS DISTINCT FROM 'held'`
+
+// DropPages removes the working rows of a run that won't go on.
+func (s *Store) DropPages(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
+	if _, err := tx.Exec(ctx, dropPages, run); err != nil {
+		return fmt.Errorf("drop pages: %w", err)
+	}
+	return nil
+}
+
+// endJob finalises a job in whatever state it is: River's completer then leaves it alone, and only a person can start
+// it again.
+const endJob = `
+UPDATE river.river_job SET state = $2::river.river_job_state, finalized_at = clock_timestamp(),
+    errors = CASE WHEN $3 = '' THEN errors ELSE array_append(errors,
+        jsonb_build_object('at', now(), 'attempt', attempt, 'error', $3::text, 'trace', '')) END
+WHERE id = $1 AND finalized_at IS NULL`
+
+// EndJob finalises a run's job in the transaction that ends the run, or gives it another job. state is one of River's:
+// completed, cancelled or discarded; reason is shown in River UI.
+func (s *Store) EndJob(ctx context.Context, tx pgx.Tx, job int64, state, reason string) error {
+	if _, err := tx.Exec(ctx, endJob, job, state, reason); err != nil {
+		return fmt.Errorf("end job: %w", err)
+	}
+	return nil
+}
+
+const promote = `
+UPDATE integration_sync_logs SET after_run_id = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
+WHERE integration_id = $1 AND status = 'pending' AND after_run_id IS NOT NULL RETURNING id, requested_by`
+
+// Promote makes the follower the active run, which then needs a job; found is false if there is none.
+func (s *Store) Promote(ctx context.Context, tx pgx.Tx, integration uuid.UUID) (run uuid.UUID, requestedBy string, found bool, err error) {
+	var by *string
+	err = tx.QueryRow(ctx, promote, integration).Scan(&run, &by)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return run, "", false, nil
+	}
+	if err != nil {
+		return run, "", false, fmt.Errorf("promote follower: %w", err)
+	}
+	if by != nil {
+		requestedBy = *by
+	}
+	return run, requestedBy, true, nil
+}
+
+const openRuns = `SELECT id FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('pending', 'in_progress') ORDER BY after_run_id NULLS FIRST`
+
+// endAllRuns ends the active run and its follower, jobs included; nothing is promoted. The caller has locked the
+// integration.
+func (s *Store) endAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
+	rows, err := tx.Query(ctx, openRuns, in.ID)
+	if err != nil {
+		return fmt.Errorf("read open runs: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return fmt.Errorf("read open runs: %w", err)
+	}
+	state := "discarded"
+	if end.Code == "cancelled" {
+		state = "cancelled"
+	}
+	for _, run := range runs {
+		job, ended, err := s.EndRun(ctx, tx, in, run, end)
+		if err != nil {
+			return err
+		}
+		if ended && job != 0 {
+			if err := s.EndJob(ctx, tx, job, state, end.Code); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// EndAllRuns ends whatever an integration has open, because it is paused, disconnected or needs a person.
+func (s *Store) EndAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
+	return s.endAllRuns(ctx, tx, in, end)
+}
+
+const retryRun = `
+UPDATE integration_sync_logs r SET status = 'pending', completed_at = NULL, error_code = NULL, error_variant = NULL, error_detail = NULL,
+    error_message = NULL, cancel_requested_at = NULL, failures_in_row = 0, outcome = NULL, waiting_reason = 'queued',
+    job_id = NULL, updated_at = clock_timestamp()
+WHERE id = $1 AND status = 'failed'
+  AND NOT EXISTS (SELECT FROM integration_sync_logs a WHERE a.integration_id = r.integration_id AND a.status IN ('pending', 'in_progress'))`
+
+// ReopenRun makes a failed run pending again, at its checkpoint; false if it isn't failed or another one is active.
+// It needs a new job from the same transaction. The caller has locked the integration.
+func (s *Store) ReopenRun(ctx context.Context, tx pgx.Tx, run uuid.UUID) (bool, error) {
+	tag, err := tx.Exec(ctx, retryRun, run)
+	if err != nil {
+		return false, fmt.Errorf("reopen run: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// newID is a UUIDv7: ids of one time lie together in their index.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"example.com/enlace/providers"
+)
+
+// Lease is how long a slice may act without renewing.
+const Lease = 10 * time.Second
+
+// ErrLost says that the slice has lost its lease: another slice, or nobody, works on the run now. It writes nothing more
+// and ends without effect.
+var ErrLost = errors.New("the lease is lost")
+
+// Phase is what a run is doing; each begins when the one before it has been committed.
+type Phase string
+
+// The phases of a run.
+const (
+	Walk    Phase = ""        // reading pages
+	Confirm Phase = "confirm" // reading the records that pages asked about
+	Sample  Phase = "sample"  // of a sweep: reading a sample of more absences than one believes
+	Absent  Phase = "absent"  // of a sweep: reading everything that was in no page
+	Finish  Phase = "finish"
+)
+
+// Checkpoint is where a run goes on: committed with the page it belongs to.
+type Checkpoint struct {
+	Phase     Phase            `json:"phase,omitempty"`
+	Sweep     bool             `json:"sweep,omitempty"` // how it is executed; an incremental without a window is a sweep
+	Since     time.Time        `json:"since,omitzero"`  // lower bound of the window
+	Upper     time.Time        `json:"upper,omitzero"`  // its upper bound, fixed by the first answer
+	First     time.Time        `json:"first,omitzero"`  // when the first call began, on the database's clock
+	Cursor    providers.Cursor `json:"cursor,omitempty"`
+	Page      int              `json:"page,omitempty"` // of the present walk
+	Restarted bool             `json:"restarted,omitempty"`
+	Expired   bool             `json:"expired,omitempty"` // the last walk's cursor expired: the next time fails the run
+	Newest    time.Time        `json:"newest,omitzero"`   // largest update time committed
+	Live      int64            `json:"live,omitempty"`    // live contacts before anything was deleted
+	Listed    int64            `json:"listed,omitempty"`  // living records that the walk listed
+	Held      int64            `json:"held,omitempty"`    // deletions that wait for a person
+	Short     bool             `json:"short,omitempty"`   // the list left out living records
+}
+
+// Claim is a slice's right to act on a run, and what it goes on from.
+type Claim struct {
+	RunID, IntegrationID, TenantID uuid.UUID
+	Job, Fence                     int64
+	SyncType, RequestedBy          string
+	Checkpoint                     Checkpoint
+	FailuresInRow                  int
+	Now                            time.Time // the database's clock at the claim
+}
+
+// claim begins a slice: it takes a new fence, so that any earlier slice of the run, of the same job or not, is out.
+const claim = `
+UPDATE integration_sync_logs SET fence = fence + 1, lease_until = clock_timestamp() + $3, status = 'in_progress',
+    started_at = coalesce(started_at, now()), waiting_until = NULL, waiting_reason = NULL, updated_at = clock_timestamp()
+WHERE id = $1 AND job_id = $2 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL
+RETURNING integration_id, tenant_id, fence, sync_type, coalesce(requested_by, ''), checkpoint, failures_in_row, clock_timestamp()`
+
+// ClaimRun begins a slice of the run whose job it is; [ErrNotFound] if the job isn't, or no longer, the run's.
+func (s *Store) ClaimRun(ctx context.Context, run uuid.UUID, job int64) (Claim, error) {
+	c := Claim{RunID: run, Job: job}
+	var checkpoint []byte
+	err := s.pool.QueryRow(ctx, claim, run, job, Lease).Scan(&c.IntegrationID, &c.TenantID, &c.Fence, &c.SyncType, &c.RequestedBy,
+		&checkpoint, &c.FailuresInRow, &c.Now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, ErrNotFound
+	}
+	if err != nil {
+		return c, fmt.Errorf("claim run: %w", err)
+	}
+	if err := json.Unmarshal(checkpoint, &c.Checkpoint); err != nil {
+		return c, fmt.Errorf("claim run: read checkpoint: %w", err)
+	}
+	return c, nil
+}
+
+const renew = `
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+// Renew prolongs the slice's lease; [ErrLost] if it has none.
+func (s *Store) Renew(ctx context.Context, c Claim) error {
+	tag, err := s.pool.Exec(ctx, renew, c.RunID, c.Fence, c.Job, Lease)
+	return fenced(tag.RowsAffected(), "renew lease", err)
+}
+
+// fenced turns a fenced statement's result into [ErrLost].
+func fenced(rows int64, what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if rows == 0 {
+		return ErrLost
+	}
+	return nil
+}
+
+// Wait is why and how long a slice leaves its run. The time is the database's; a wait of zero is a mere turn.
+type Wait struct {
+	For     time.Duration
+	Reason  string // a key of the waiting reasons; empty: none is shown
+	Failure bool   // it counts in failures_in_row
+}
+
+const leave = `
+UPDATE integration_sync_logs SET lease_until = clock_timestamp(), waiting_reason = nullif($5, ''),
+    waiting_until = CASE WHEN $4::interval > interval '0' THEN clock_timestamp() + $4 END,
+    failures_in_row = failures_in_row + CASE WHEN $6 THEN 1 ELSE 0 END,
+    api_calls = api_calls + $7, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+// Leave gives the run back until another slice goes on, and counts the calls that no page has counted.
+func (s *Store) Leave(ctx context.Context, c Claim, w Wait, calls int) error {
+	tag, err := s.pool.Exec(ctx, leave, c.RunID, c.Fence, c.Job, w.For, w.Reason, w.Failure, calls)
+	return fenced(tag.RowsAffected(), "leave run", err)
+}
+
+const saveCheckpoint = `
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, window_start = $6, window_end = $7,
+    records_total = coalesce($8, records_total), total_is_estimate = $9, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+// SaveCheckpoint moves the run to another phase, or begins its walk.
+func (s *Store) SaveCheckpoint(ctx context.Context, c Claim, total *int64, estimate bool) error {
+	tag, err := s.pool.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper), total, estimate)
+	return fenced(tag.RowsAffected(), "save checkpoint", err)
+}
+
+// optional is nil for the zero time.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+const restartWalk = `
+WITH pages AS (DELETE FROM sync_run_pages WHERE run_id = $1), asks AS (UPDATE confirming_reads SET unchanged = false WHERE run_id = $1)
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5,
+    records_seen = records_created + records_updated, records_unchanged = 0, records_failed = 0,
+    records_synced = records_created + records_updated, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
+
+// RestartWalk begins the walk anew: its pages are forgotten, and of its counts only what was written stays (see
+// rules.Counters.Restart). The checkpoint in the claim is the one to go on from.
+func (s *Store) RestartWalk(ctx context.Context, c Claim) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, restartWalk, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint)
+		return fenced(tag.RowsAffected(), "restart walk", err)
+	})
+}
+
+const waiting = `SELECT EXISTS (SELECT FROM river.river_job WHERE queue = $1 AND state = 'available' AND scheduled_at <= now())`
+
+// JobsWait reports whether a job of the queue waits for a free worker: then slices are kept short.
+func (s *Store) JobsWait(ctx context.Context, queue string) (wait bool, err error) {
+	if err := s.pool.QueryRow(ctx, waiting, queue).Scan(&wait); err != nil {
+		return false, fmt.Errorf("look at queue: %w", err)
+	}
+	return wait, nil
+}

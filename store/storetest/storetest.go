@@ -1,0 +1,112 @@
+// Package storetest gives each test a database of its own: freshly migrated, River's tables included, on the one
+// Postgres that the tests of all packages share. It leaves rows to the tests.
+package storetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb opens "pgx"
+	"github.com/peterldowns/pgtestdb"
+	"github.com/stretchr/testify/require"
+
+	"example.com/enlace/migrations"
+	"example.com/enlace/store"
+	"example.com/enlace/store/postgres"
+)
+
+// shared is the address of the Postgres of this test binary; the server outlives the last user by a moment.
+var shared = sync.OnceValues(func() (string, error) {
+	dsn, _, err := postgres.Shared(context.Background()) // released when the process ends
+	return dsn, err
+})
+
+// ServerURL is the address of the shared server's maintenance database, for tests that make their own databases.
+func ServerURL(t testing.TB) string {
+	t.Helper()
+	dsn, err := shared()
+	require.NoError(t, err, "tests need a Postgres: install one, or set ENLACE_TEST_DATABASE_URL")
+	return dsn
+}
+
+// URL is the address of a new database, migrated to the newest version. It is dropped when the test has passed.
+func URL(t testing.TB) string {
+	t.Helper()
+	return database(t, migrator{})
+}
+
+// EmptyURL is the address of a new database without anything in it.
+func EmptyURL(t testing.TB) string {
+	t.Helper()
+	return database(t, pgtestdb.NoopMigrator{})
+}
+
+// Pool is a pool on a new, migrated database, opened as the product opens it.
+func Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return Open(t, URL(t))
+}
+
+// Open opens a pool that is closed before the database is dropped.
+func Open(t testing.TB, dsn string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := store.Open(t.Context(), dsn, store.PoolOptions{MaxConns: 10, Name: "test"})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func database(t testing.TB, m pgtestdb.Migrator) string {
+	t.Helper()
+	u, err := url.Parse(ServerURL(t))
+	require.NoError(t, err)
+	password, _ := u.User.Password()
+	conf := pgtestdb.Custom(t, pgtestdb.Config{
+		DriverName: "pgx", Host: u.Hostname(), Port: u.Port(), User: u.User.Username(), Password: password,
+		Database: strings.TrimPrefix(u.Path, "/"), Options: u.RawQuery, ForceTerminateConnections: true,
+		TestRole: &pgtestdb.Role{Username: "enlace_test", Password: "enlace_test", Capabilities: "SUPERUSER"},
+	}, m)
+	return conf.URL()
+}
+
+// migrator brings the template database of all tests to the newest version.
+type migrator struct{}
+
+// Hash names the template: it changes with the SQL, with River's version and with the code that runs them.
+func (migrator) Hash() (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "river %d\n", migrations.RiverVersion)
+	err := fs.WalkDir(migrations.Files(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(migrations.Files(), path)
+		h.Write(b)
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)[:16]), err
+}
+
+// Migrate applies the migrations to the template.
+func (migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) error {
+	pool, err := pgxpool.New(ctx, conf.URL())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	_, err = migrations.Up(ctx, pool)
+	return err
+}
+
+// Soak reports whether the long tests were asked for (`make soak`).
+func Soak() bool { return os.Getenv("ENLACE_SOAK") != "" }

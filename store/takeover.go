@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// look finds active runs that nobody works on: their job is lost, ended without them, or gone. One statement, no locks.
+const look = `
+SELECT r.id, r.integration_id
+FROM integration_sync_logs r LEFT JOIN river.river_job j ON j.id = r.job_id
+WHERE r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL
+  AND (j.id IS NULL OR j.state = 'cancelled'
+    OR (j.state IN ('running', 'completed', 'discarded') AND greatest(r.lease_until, j.attempted_at + $1) < clock_timestamp()))`
+
+// judge looks again under the locks and says what is to be done.
+const judge = `
+SELECT CASE
+    WHEN j.id IS NULL OR j.state = 'cancelled' THEN 'cancel'
+    WHEN greatest(r.lease_until, j.attempted_at + $2) >= clock_timestamp() THEN 'alive'
+    WHEN j.metadata ? 'cancel_attempted_at' THEN 'cancel'
+    WHEN j.state IN ('running', 'completed') THEN 'take'
+    WHEN j.state = 'discarded' THEN 'fail'
+    ELSE 'alive' END, coalesce(r.job_id, 0)
+FROM integration_sync_logs r LEFT JOIN river.river_job j ON j.id = r.job_id
+WHERE r.id = $1 AND r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL`
+
+// wake brings a snoozed job to the time that its run says: a snooze writes scheduled_at by the worker's clock, which may
+// be wrong. Not a retryable one: that is River's own backoff after a panic.
+const wake = `
+UPDATE river.river_job j SET state = 'available', scheduled_at = greatest(now(), r.waiting_until)
+FROM integration_sync_logs r
+WHERE j.id = r.job_id AND r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL
+  AND j.state IN ('available', 'scheduled') AND j.scheduled_at > greatest(now(), r.waiting_until) + interval '5 s'`
+
+// Stray is an active run that seems to have lost its job.
+type Stray struct{ Run, Integration uuid.UUID }
+
+// Strays looks for active runs that nobody works on. [Store.JudgeStray] decides about each.
+func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
+	rows, err := s.pool.Query(ctx, look, Lease)
+	if err != nil {
+		return nil, fmt.Errorf("look for lost runs: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Stray])
+	if err != nil {
+		return nil, fmt.Errorf("look for lost runs: %w", err)
+	}
+	return list, nil
+}
+
+// Verdict on a stray run.
+type Verdict string
+
+// What becomes of a stray run.
+const (
+	StrayEnded  Verdict = "ended"  // by somebody else, meanwhile
+	StrayAlive  Verdict = "alive"  // somebody works on it after all
+	StrayCancel Verdict = "cancel" // its job was cancelled or deleted, by a person
+	StrayTake   Verdict = "take"   // its worker is lost: it gets a new job
+	StrayFail   Verdict = "fail"   // River gave its job up
+)
+
+// JudgeStray locks integration, run and job, in this order, and looks again. One run that stands still must not hold up
+// the others: it waits 500 ms for a lock at most.
+func (s *Store) JudgeStray(ctx context.Context, tx pgx.Tx, stray Stray) (v Verdict, in Locked, job int64, err error) {
+	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '500ms'`); err != nil {
+		return "", in, 0, fmt.Errorf("judge lost run: %w", err)
+	}
+	if in, err = s.LockIntegration(ctx, tx, nil, stray.Integration); err != nil {
+		return "", in, 0, err
+	}
+	for _, lock := range []string{
+		`SELECT 1 FROM integration_sync_logs WHERE id = $1 FOR UPDATE`,
+		`SELECT 1 FROM river.river_job WHERE id = (SELECT job_id FROM integration_sync_logs WHERE id = $1) FOR UPDATE`,
+	} {
+		if _, err := tx.Exec(ctx, lock, stray.Run); err != nil {
+			return "", in, 0, fmt.Errorf("judge lost run: %w", err)
+		}
+	}
+	err = tx.QueryRow(ctx, judge, stray.Run, Lease).Scan(&v, &job)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return StrayEnded, in, 0, nil
+	}
+	if err != nil {
+		return "", in, 0, fmt.Errorf("judge lost run: %w", err)
+	}
+	return v, in, job, nil
+}
+
+// WakeLate pulls back jobs that wait longer than their run says, and returns how many.
+func (s *Store) WakeLate(ctx context.Context) (int64, error) {
+	tag, err := s.pool.Exec(ctx, wake)
+	if err != nil {
+		return 0, fmt.Errorf("wake late jobs: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// wakeRun makes a waiting run's job available now, because the reason of the wait is gone or a person doesn't want to wait.
+const wakeRun = `
+WITH run AS (
+    UPDATE integration_sync_logs SET waiting_until = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
+    WHERE integration_id = $1 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL AND waiting_until > clock_timestamp()
+    RETURNING job_id)
+UPDATE river.river_job j SET state = 'available', scheduled_at = now() FROM run
+WHERE j.id = run.job_id AND j.state IN ('available', 'scheduled', 'retryable')`
+
+// WakeRun lets the waiting run of an integration go on at once; false if none waits.
+func (s *Store) WakeRun(ctx context.Context, integration uuid.UUID) (bool, error) {
+	tag, err := s.pool.Exec(ctx, wakeRun, integration)
+	if err != nil {
+		return false, fmt.Errorf("wake run: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// retriedJob says what a job is to its run when it isn't the run's (any more), or the run has ended.
+const retriedJob = `SELECT integration_id, status = 'failed' AND (job_id = $2) FROM integration_sync_logs WHERE id = $1`
+
+// RetriedRun reports whether the job is the one with which the run failed: then a person has started it again. Since a
+// run's end finalises its job, nobody else can have.
+func (s *Store) RetriedRun(ctx context.Context, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
+	return retriedRun(ctx, s.pool, run, job)
+}
+
+// RetriedRunTx is [Store.RetriedRun] in a transaction.
+func (s *Store) RetriedRunTx(ctx context.Context, tx pgx.Tx, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
+	return retriedRun(ctx, tx, run, job)
+}
+
+func retriedRun(ctx context.Context, db execer, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
+	var mine *bool
+	_, err = one(integration, db.QueryRow(ctx, retriedJob, run, job).Scan(&integration, &mine))
+	if err != nil {
+		return integration, false, fmt.Errorf("look at retried job: %w", err)
+	}
+	return integration, mine != nil && *mine, nil
+}
+
+// DatabaseClock is the database's clock, carried on by this process's monotonic one: a worker's wall clock may be wrong
+// by minutes.
+type DatabaseClock struct {
+	at   time.Time
+	here time.Time
+}
+
+// NewDatabaseClock starts from a time of the database that was just read.
+func NewDatabaseClock(now time.Time) DatabaseClock { return DatabaseClock{at: now, here: time.Now()} }
+
+// Now is the database's time.
+func (c DatabaseClock) Now() time.Time { return c.at.Add(time.Since(c.here)) }
