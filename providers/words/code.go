@@ -1,6 +1,9 @@
 package words
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Code names one cause that a person or a program can meet. Codes are stored
 // in error_code, sent as `code` by the API, and never change their meaning.
@@ -153,10 +156,10 @@ type Variant struct {
 	HTTP     int
 }
 
-// Codes lists the facts of every code, in the order of the docs. The result is
-// the caller's own.
+// Codes lists the facts of every code, in the order of the docs. The list is
+// the caller's own; what the facts point to is shared and read only.
 func Codes() []Facts {
-	return append([]Facts(nil), facts...)
+	return slices.Clone(facts)
 }
 
 // Known reports whether the closed list has the code and, unless it is empty,

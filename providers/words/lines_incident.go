@@ -4,7 +4,6 @@ package words
 // subject and line 2 is the sentence of the code, from [Render].
 const (
 	IncidentSubjectOpen       = "subject_open"
-	IncidentLine1             = "line_1"
 	IncidentLine2             = "line_2"
 	IncidentLine3Act          = "line_3_act"
 	IncidentLine3Wait         = "line_3_wait"
@@ -21,11 +20,6 @@ var incidentLines = []line{
 		key: "subject_open", page: "subject, open",
 		en: wording{sentence: "{title} ({account})"},
 		es: wording{sentence: "{title} ({account})"},
-	},
-	{
-		key: "line_1", page: "line 1",
-		en: wording{sentence: "sentence of the code"},
-		es: wording{sentence: "frase del código"},
 	},
 	{
 		key: "line_2", page: "line 2",

@@ -8,7 +8,7 @@ const (
 	PhraseOneOf      = "one_of"
 	PhraseExactlyOne = "exactly_one"
 	PhraseUnknown    = "unknown"
-	PhraseNotJson    = "not_json"
+	PhraseNotJSON    = "not_json"
 	PhrasePhone      = "phone"
 	PhraseRunEnded   = "run_ended"
 	PhraseRunActive  = "run_active"

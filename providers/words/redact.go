@@ -15,7 +15,8 @@ const redactInput = 8 << 10
 
 var (
 	// A scheme of the Authorization header and what follows it.
-	authScheme = regexp.MustCompile(`(?i)\b(bearer|basic|zoho-oauthtoken)[\s:=]+\S+`)
+	authScheme = regexp.MustCompile(`(?i)\b((?:(?:bearer|basic|zoho-oauthtoken)[\s:="']+)+)(\S+)`)
+	schemeName = regexp.MustCompile(`(?i)^(bearer|basic|zoho-oauthtoken)$`)
 	// The query of an address, and a user before its host.
 	urlQuery = regexp.MustCompile(`(?i)(\bhttps?://[^\s?"'<>]*\?)[^\s"'<>]+`)
 	urlUser  = regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@`)
@@ -43,7 +44,7 @@ func Redact(s string) string {
 		}
 	}
 	s = plain(strings.ToValidUTF8(s, ""))
-	s = authScheme.ReplaceAllString(s, "$1 "+redacted)
+	s = authScheme.ReplaceAllStringFunc(s, cutCredential)
 	s = urlQuery.ReplaceAllString(s, "${1}"+redacted)
 	s = urlUser.ReplaceAllString(s, "${1}"+redacted+"@")
 	s = secretPair.ReplaceAllStringFunc(s, cutPair)
@@ -53,11 +54,25 @@ func Redact(s string) string {
 	return phone.ReplaceAllStringFunc(s, cutPhone)
 }
 
+// cutCredential cuts what follows a scheme, except in "bearer token" and in
+// "basic plan", where it goes on in plain words.
+func cutCredential(match string) string {
+	parts := authScheme.FindStringSubmatch(match)
+	scheme, value := parts[1], parts[2]
+	if strings.EqualFold(value, "token") || (strings.EqualFold(strings.TrimSpace(scheme), "basic") && word.MatchString(strings.TrimRight(value, ".,;:"))) {
+		return match
+	}
+	return scheme + redacted
+}
+
 // cutPair keeps the name and cuts the value, except where a sentence goes on
 // with a plain word: "Invalid token: expired".
 func cutPair(match string) string {
 	parts := secretPair.FindStringSubmatch(match)
 	name, sep, value := parts[1], parts[2], parts[3]
+	if schemeName.MatchString(value) {
+		return match // what follows it is cut already
+	}
 	if sep == ": " && word.MatchString(value) && !strings.Contains(strings.ToLower(name), "passw") && !strings.Contains(strings.ToLower(name), "secret") {
 		return match
 	}
@@ -65,31 +80,43 @@ func cutPair(match string) string {
 }
 
 // cutOpaque cuts a long string that nobody would read as words: many digits,
-// mixed letters, or one long part.
+// many changes between small letters, capitals and digits, or one long part.
 func cutOpaque(match string) string {
-	digits, turns := 0, 0
-	previous := rune(0)
+	digits, changes, run, longest := 0, 0, 0, 0
+	previous := ' '
 	for _, c := range match {
-		if unicode.IsDigit(c) {
+		class := characterClass(c)
+		if class == '0' {
 			digits++
 		}
-		if unicode.IsUpper(c) && unicode.IsLower(previous) {
-			turns++
-		}
-		previous = c
-	}
-	longest, run := 0, 0
-	for _, c := range match {
 		run++
-		if !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+		if class == ' ' {
 			run = 0
 		}
 		longest = max(longest, run)
+		if class != previous && class != ' ' && previous != ' ' {
+			changes++
+		}
+		previous = class
 	}
-	if digits >= 6 || turns >= 4 || longest >= 25 {
+	if digits >= 6 || changes >= 8 || longest >= 25 {
 		return redacted
 	}
 	return match
+}
+
+// characterClass is 'a' for a small letter, 'A' for a capital, '0' for a digit
+// and ' ' for the rest.
+func characterClass(c rune) rune {
+	switch {
+	case unicode.IsLower(c):
+		return 'a'
+	case unicode.IsUpper(c):
+		return 'A'
+	case unicode.IsDigit(c):
+		return '0'
+	}
+	return ' '
 }
 
 // cutPhone leaves a date alone, which has the digits of a phone number.

@@ -78,10 +78,19 @@ func (r renderer) sentence(template string) (string, bool) {
 	if fresh {
 		out = capital(out)
 	}
+	if endsWithSentence(body) {
+		end = "."
+	}
 	if end == "." && endsClosed(out) { // "Acme Inc." needs no second full stop
 		end = ""
 	}
 	return out + end, true
+}
+
+// endsWithSentence reports whether a template ends in a value that is a
+// sentence, or is shown as one.
+func endsWithSentence(template string) bool {
+	return strings.HasSuffix(template, "{what}") || strings.HasSuffix(template, "{title}")
 }
 
 func (r renderer) clause(template string) (string, bool) {
@@ -110,7 +119,7 @@ func endsSentence(before, after string) bool {
 		first, _ := utf8.DecodeRuneInString(after)
 		return first == '{' || unicode.IsUpper(first)
 	}
-	return strings.HasSuffix(before, "{what}") || strings.HasSuffix(before, "{title}")
+	return endsWithSentence(before)
 }
 
 // split cuts a template at the spaces that end a part, never inside braces or brackets.
@@ -158,7 +167,7 @@ func (r renderer) expand(template string, holes bool) (string, bool) {
 			}
 			continue
 		}
-		value, ok := r.fill(inner, out.String(), rest)
+		value, ok := r.fill(inner, out.String())
 		switch {
 		case ok:
 			out.WriteString(value)
@@ -190,7 +199,7 @@ func (r renderer) optional(clause string) (string, bool) {
 			break
 		}
 		inner, after, _ := strings.Cut(rest, "}")
-		value, ok := r.fill(inner, out.String(), after)
+		value, ok := r.fill(inner, out.String())
 		if !ok {
 			return "", false
 		}
@@ -200,9 +209,8 @@ func (r renderer) optional(clause string) (string, bool) {
 	return out.String(), true
 }
 
-// fill gives a placeholder's value as it stands between the text before it and
-// the template after it.
-func (r renderer) fill(placeholder, before, after string) (string, bool) {
+// fill gives a placeholder's value as it stands after the text before it.
+func (r renderer) fill(placeholder, before string) (string, bool) {
 	name, forms, counted := strings.Cut(placeholder, ":")
 	value, ok := r.value(name)
 	if !ok {
@@ -217,8 +225,6 @@ func (r renderer) fill(placeholder, before, after string) (string, bool) {
 		return value + " " + other, true
 	case name == "detail" && !strings.HasSuffix(before, `"`):
 		return `"` + value + `"`, true // others' words are always in quotes
-	case (name == "title" || name == "what") && strings.HasPrefix(after, " ") && !strings.HasPrefix(after, " (") && !endsClosed(value):
-		return value + ".", true
 	}
 	return value, true
 }
