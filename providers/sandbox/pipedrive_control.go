@@ -66,6 +66,9 @@ func (p *Pipedrive) Calls() map[string]int { return p.site.snapshot().CallsByPat
 // included.
 func (p *Pipedrive) Refreshes() int { return p.site.snapshot().Refreshes }
 
+// InFlight counts the calls that the provider is answering now.
+func (p *Pipedrive) InFlight() int { return p.site.snapshot().InFlight }
+
 // ResetCounters forgets calls and log; settings and records stay.
 func (p *Pipedrive) ResetCounters() { p.site.resetCounters() }
 
