@@ -9,9 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// MaxRecord bounds one record, in bytes of JSON; a larger one is a [Failure] with reason "too_large".
-const MaxRecord = 1 << 20
-
 // CleanJSON takes out of a JSON text what Postgres can't keep in text or jsonb: NUL, plain or escaped, bytes that
 // aren't UTF-8, and escaped halves of surrogate pairs. The rest stays byte for byte. It works in place: the result
 // shares b's memory.

@@ -3,6 +3,8 @@ package providers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -147,13 +149,21 @@ func (a *Answer) Date() time.Time {
 	return t
 }
 
+// Number is a header as a whole number; nil: it is missing or none.
+func (a *Answer) Number(header string) *int64 {
+	n, err := strconv.ParseInt(a.Header.Get(header), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
 // RetryAfter is the wait that the answer asks for, in seconds or as a date; 0: none.
 func (a *Answer) RetryAfter() time.Duration {
-	text := a.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<30)) * time.Second
+	if seconds := a.Number("Retry-After"); seconds != nil {
+		return time.Duration(min(max(*seconds, 0), 1<<30)) * time.Second
 	}
-	at, err := http.ParseTime(text)
+	at, err := http.ParseTime(a.Header.Get("Retry-After"))
 	if err != nil {
 		return 0
 	}
@@ -181,6 +191,12 @@ func (a *Answer) Decode(op string, v any) error {
 		e.Detail += " at " + string(s.JSONPointer) // not the error's text: it repeats values
 	}
 	return e
+}
+
+// SameSecret compares in constant time, lengths included. Nothing equals an empty secret.
+func SameSecret(given, secret string) bool {
+	x, y := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1 && secret != ""
 }
 
 // Redact is a provider's text as it may be kept and shown: secrets and personal data cut out, at most 200 characters.

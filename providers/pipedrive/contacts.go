@@ -2,7 +2,6 @@ package pipedrive
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -17,26 +16,27 @@ const maxLimit = 500
 
 // contacts is the [providers.ContactSource] of one account.
 type contacts struct {
-	base    string
-	account providers.Account
-	http    *providers.HTTP
+	base       string
+	http       *providers.HTTP
+	everWorked bool
 }
 
 // ListContacts implements [providers.ContactSource]: GET /api/v2/persons, 10 tokens a page [spec].
 func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (providers.Page, error) {
-	a := ask{op: "pipedrive: list contacts", what: aList, cursor: req.Cursor != "", everWorked: c.account.EverWorked}
+	a := ask{op: "pipedrive: list contacts", cursor: req.Cursor != "", everWorked: c.everWorked}
 	answer, err := c.http.Get(ctx, a.op, c.base+"/api/v2/persons?"+query(req).Encode())
 	if err != nil {
 		return providers.Page{}, err
 	}
-	var list listing
-	if err := decode(answer, a, &list, &list.envelope); err != nil {
+	list, err := decode[jsontext.Value](answer, a)
+	if err != nil {
 		return providers.Page{}, err
 	}
-	if !list.Data.seen { // an object, but no list of anything: never an empty page
-		return providers.Page{}, &providers.Error{Kind: providers.SchemaChanged, Op: a.op, Status: answer.Status, Detail: "the answer has no data"}
+	page := providers.Page{Observation: observe(answer)}
+	var ok bool
+	if page.Contacts, page.Failures, ok = providers.ReadRecords(list.Data, read); !ok { // never an empty page
+		return providers.Page{}, odd(answer, a, "the answer has no list of persons")
 	}
-	page := providers.Page{Contacts: list.Data.contacts, Failures: list.Data.failures, Observation: observe(answer)}
 	if list.Extra != nil && list.Extra.NextCursor != nil {
 		page.Next = providers.Cursor(*list.Extra.NextCursor)
 	}
@@ -63,46 +63,37 @@ func query(req providers.ListRequest) url.Values {
 
 // ReadContact implements [providers.ContactSource]: GET /api/v2/persons/{id}, 1 token [spec].
 func (c *contacts) ReadContact(ctx context.Context, externalID string) (providers.Contact, providers.Observation, error) {
-	a := ask{op: "pipedrive: read contact", what: aRecord, everWorked: c.account.EverWorked}
+	a := ask{op: "pipedrive: read contact", record: true, everWorked: c.everWorked}
 	answer, err := c.http.Get(ctx, a.op, c.base+"/api/v2/persons/"+url.PathEscape(externalID))
 	if err != nil {
 		return providers.Contact{}, providers.Observation{}, err
 	}
-	var one reading
-	if err := decode(answer, a, &one, &one.envelope); err != nil {
-		return providers.Contact{}, observe(answer), err
+	seen := observe(answer)
+	one, err := decode[jsontext.Value](answer, a)
+	if err != nil {
+		return providers.Contact{}, seen, err
 	}
-	if one.Data.Kind() != jsontext.KindBeginObject {
-		return providers.Contact{}, observe(answer), &providers.Error{Kind: providers.SchemaChanged, Op: a.op, Status: answer.Status, Detail: "the answer has no record"}
+	if one.Data.Kind() != '{' {
+		return providers.Contact{}, seen, odd(answer, a, "the answer has no record")
 	}
-	contact, failure := read(one.Data)
+	contact, failure := providers.ReadRecord(one.Data, read)
 	switch {
 	case failure != nil:
-		return providers.Contact{}, observe(answer), &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: answer.Status, Code: failure.Reason, Detail: failure.Field}
+		return providers.Contact{}, seen, &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: answer.Status, Code: failure.Reason, Detail: failure.Field}
 	case contact.ExternalID != externalID:
-		return providers.Contact{}, observe(answer), &providers.Error{Kind: providers.SchemaChanged, Op: a.op, Status: answer.Status, Detail: "the answer is about another record"}
+		return providers.Contact{}, seen, odd(answer, a, "the answer is about another record")
 	}
-	return contact, observe(answer), nil
+	return contact, seen, nil
 }
 
 // observe reads the headers. Those of the day are not in the docs and are sometimes missing [seen].
 func observe(answer *providers.Answer) providers.Observation {
-	o := providers.Observation{Date: answer.Date(), Usage: providers.Usage{
-		BurstLimit:     number(answer.Header, "x-ratelimit-limit"),
-		BurstRemaining: number(answer.Header, "x-ratelimit-remaining"),
-		DailyLimit:     number(answer.Header, headerDailyLimit),
-		DailyRemaining: number(answer.Header, headerDailyLeft),
-	}}
-	if o.Usage.BurstLimit != nil {
-		o.Usage.BurstWindow = 2 * time.Second // rolling [doc: Rate limiting]
+	usage := providers.Usage{
+		BurstLimit: answer.Number("x-ratelimit-limit"), BurstRemaining: answer.Number("x-ratelimit-remaining"),
+		DailyLimit: answer.Number("x-daily-ratelimit-token-limit"), DailyRemaining: answer.Number(headerDailyLeft),
 	}
-	return o
-}
-
-func number(header http.Header, name string) *int64 {
-	n, err := strconv.ParseInt(header.Get(name), 10, 64)
-	if err != nil {
-		return nil
+	if usage.BurstLimit != nil {
+		usage.BurstWindow = 2 * time.Second // rolling [doc: Rate limiting]
 	}
-	return &n
+	return providers.Observation{Date: answer.Date(), Usage: usage}
 }

@@ -1,10 +1,9 @@
 package pipedrive
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -56,16 +55,16 @@ func tokenRefusal(answer *providers.Answer) *providers.Error {
 	e := &providers.Error{Status: answer.Status, Code: body.Error, Detail: body.Message}
 	class, _, _ := strings.Cut(body.Message, ":")
 	class = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(class)), " ", "_")
-	switch {
+	switch silent := body.Error == "" && body.Message == ""; {
 	case answer.Status == http.StatusTooManyRequests:
-		return refusedByLimit(e, answer)
-	case answer.Status >= 500:
+		return limited(e, answer)
+	case answer.Status >= 500 || body.Error == "server_error" || body.Error == "temporarily_unavailable":
 		return unavailable(e)
 	case body.Error == "invalid_grant" || body.Error == "" && class == "invalid_grant":
 		e.Kind, e.Variant = providers.NeedsReauth, words.VariantRevoked
-	case !answer.JSON() && answer.Status == http.StatusForbidden:
-		return refusedByFirewall(e)
-	case !answer.JSON() && answer.Status < 300:
+	case silent && answer.Status == http.StatusForbidden:
+		return firewalled(e)
+	case silent && (answer.Status < 300 || answer.Status == http.StatusBadRequest): // a page on the way, not their refusal
 		e.Kind = providers.Transient
 	default: // our id, secret, redirect address or way of asking: never the person's connection
 		e.Kind, e.Variant = providers.Misconfigured, words.VariantApp
@@ -75,54 +74,39 @@ func tokenRefusal(answer *providers.Answer) *providers.Error {
 
 // identify reads GET /api/v1/users/me, which stays in v1 [doc]. An account is a user in a company.
 func (cfg Config) identify(ctx context.Context, account providers.Account, client *http.Client) (providers.Identity, error) {
-	const op = "pipedrive: read account"
-	answer, err := providers.NewHTTP(client, cfg.Timeout).Get(ctx, op, cfg.base(account)+"/api/v1/users/me")
+	a := ask{op: "pipedrive: read account", everWorked: account.EverWorked}
+	answer, err := providers.NewHTTP(client, cfg.Timeout).Get(ctx, a.op, cfg.base(account)+"/api/v1/users/me")
 	if err != nil {
 		return providers.Identity{}, err
 	}
-	var me struct {
-		envelope
-		Data struct {
-			ID            text `json:"id"`
-			CompanyID     text `json:"company_id"`
-			CompanyName   text `json:"company_name"`
-			CompanyDomain text `json:"company_domain"`
-		} `json:"data"`
-	}
-	if err := decode(answer, ask{op: op, everWorked: account.EverWorked}, &me, &me.envelope); err != nil {
+	me, err := decode[user](answer, a)
+	if err != nil {
 		return providers.Identity{}, err
 	}
 	if me.Data.ID == "" || me.Data.CompanyID == "" {
-		return providers.Identity{}, &providers.Error{Kind: providers.SchemaChanged, Op: op, Status: answer.Status, Detail: "the answer names no user or no company"}
+		return providers.Identity{}, odd(answer, a, "the answer names no user or no company")
 	}
-	name := me.Data.CompanyName
-	if name == "" {
-		name = me.Data.CompanyDomain
-	}
-	return providers.Identity{ExternalID: externalID(me.Data.CompanyID, me.Data.ID), Name: string(name)}, nil
+	return providers.Identity{
+		ExternalID: externalID(me.Data.CompanyID, me.Data.ID),
+		Name:       cmp.Or(me.Data.CompanyName, me.Data.CompanyDomain),
+	}, nil
 }
 
-func externalID(company, user text) string { return string(company) + ":" + string(user) }
+func externalID(company, user providers.Text) string { return string(company + ":" + user) }
 
 // uninstall reads Pipedrive's DELETE on our callback address. It proves itself with our own credentials [doc: Handling
 // user app uninstallation]; ids may come as strings.
 func (cfg Config) uninstall(r *http.Request, body []byte) (string, error) {
 	id, secret, ok := r.BasicAuth()
-	if !ok || cfg.ClientSecret == "" || same(id, cfg.ClientID)&same(secret, cfg.ClientSecret) == 0 {
+	if !ok || !providers.SameSecret(secret, cfg.ClientSecret) || !providers.SameSecret(id, cfg.ClientID) {
 		return "", providers.ErrUnverified
 	}
 	var notice struct {
-		CompanyID text `json:"company_id"`
-		UserID    text `json:"user_id"`
+		CompanyID providers.Text `json:"company_id"`
+		UserID    providers.Text `json:"user_id"`
 	}
 	if err := json.Unmarshal(body, &notice); err != nil || notice.CompanyID == "" || notice.UserID == "" {
-		return "", fmt.Errorf("pipedrive: read the uninstall notice: it names no company and user")
+		return "", errors.New("pipedrive: read the uninstall notice: it names no company and user")
 	}
 	return externalID(notice.CompanyID, notice.UserID), nil
-}
-
-// same compares in constant time, lengths included.
-func same(a, b string) int {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:])
 }

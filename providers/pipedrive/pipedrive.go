@@ -55,7 +55,7 @@ func New(cfg Config) *providers.Provider {
 		Kind:  providers.CRM,
 		OAuth: cfg.oauth(),
 		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
-			return &contacts{base: cfg.base(account), account: account, http: providers.NewHTTP(client, cfg.Timeout)}
+			return &contacts{base: cfg.base(account), http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
 		},
 		Uninstall: cfg.uninstall,
 		Limits: providers.Limits{

@@ -1,0 +1,96 @@
+package providers
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxRecord bounds one record, in bytes of JSON; a larger one is a [Failure] with reason "too_large".
+const MaxRecord = 1 << 20
+
+// Text is a JSON string or number, digit for digit: providers send the same id as either. Null is empty.
+type Text string
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (t *Text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	kind := dec.PeekKind()
+	token, err := dec.ReadToken()
+	switch {
+	case err != nil:
+		return err
+	case kind == 'n':
+		*t = ""
+	case kind == '"' || kind == '0':
+		*t = Text(token.String())
+	default:
+		return &json.SemanticError{JSONKind: kind, Err: errors.New("neither a text nor a number")}
+	}
+	return nil
+}
+
+// A BadRecord says why one record can't be taken: Reason is one of the keys of WORDS §6.
+type BadRecord struct{ Reason, Field, Detail string }
+
+func (e *BadRecord) Error() string {
+	return strings.TrimRight(e.Reason+" "+e.Field+" "+e.Detail, " ")
+}
+
+// DecodeRecord decodes one record into v: tolerant of unknown names and of names that come twice. The error is a [*BadRecord].
+func DecodeRecord(raw jsontext.Value, v any) error {
+	if len(raw) > MaxRecord {
+		return &BadRecord{Reason: "too_large"}
+	}
+	err := json.Unmarshal(raw, v, jsontext.AllowDuplicateNames(true))
+	if err == nil {
+		return nil
+	}
+	bad := &BadRecord{Reason: "bad_shape"}
+	if s, ok := errors.AsType[*json.SemanticError](err); ok { // its text repeats values, its pointer doesn't
+		bad.Field, _, _ = strings.Cut(strings.TrimPrefix(string(s.JSONPointer), "/"), "/")
+	}
+	return bad
+}
+
+// ReadRecord turns one record into a contact by read, whose error is a [*BadRecord].
+func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) (Contact, *Failure) {
+	contact, err := read(raw)
+	if err == nil {
+		return contact, nil
+	}
+	failure := &Failure{Reason: "bad_shape", Payload: slices.Clone(Cut([]byte(raw), MaxFailurePayload))}
+	if bad, ok := errors.AsType[*BadRecord](err); ok {
+		failure.Reason, failure.Field, failure.Detail = bad.Reason, bad.Field, Cut(bad.Detail, MaxDetail)
+	}
+	var named struct {
+		ID Text `json:"id"`
+	}
+	if json.Unmarshal(raw, &named, jsontext.AllowDuplicateNames(true)) == nil {
+		failure.ExternalID = string(named.ID)
+	}
+	return Contact{}, failure
+}
+
+// ReadRecords reads a list of records one by one, so that a bad one spoils no other. Null is an empty list; ok is false
+// where data is no list at all.
+func ReadRecords(data jsontext.Value, read func(jsontext.Value) (Contact, error)) (contacts []Contact, failures []Failure, ok bool) {
+	if data.Kind() == 'n' {
+		return nil, nil, true
+	}
+	var list []jsontext.Value
+	if json.Unmarshal(data, &list, jsontext.AllowDuplicateNames(true)) != nil {
+		return nil, nil, false
+	}
+	contacts = make([]Contact, 0, len(list))
+	for _, raw := range list {
+		if contact, failure := ReadRecord(raw, read); failure != nil {
+			failures = append(failures, *failure)
+		} else {
+			contacts = append(contacts, contact)
+		}
+	}
+	return contacts, failures, true
+}
