@@ -21,6 +21,8 @@ const (
 	superuser = "postgres"
 	// startLimit bounds the wait for a server to accept connections; one that was killed replays its log first.
 	startLimit = time.Minute
+	// pingLimit is how long a server may take to let somebody in, on a machine that is busy with other things.
+	pingLimit = 3 * time.Second
 	// stopLimit is how long a fast shutdown may take before it becomes an immediate one.
 	stopLimit = 5 * time.Second
 	// portTries is how often another free port is taken because somebody else was quicker.
@@ -193,7 +195,10 @@ func (s *Server) waitReady(ctx context.Context) error {
 	}
 }
 
+// ping asks a server for an answer. Whoever else has the port may never give one.
 func ping(ctx context.Context, dsn string) error {
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ func lockFile(f *os.File, wait bool) error {
 		how |= syscall.LOCK_NB
 	}
 	for {
-		err := syscall.Flock(int(f.Fd()), how) //nolint:gosec // a descriptor is a small number
-		if err != syscall.EINTR {              //nolint:errorlint // a bare errno
+		err := syscall.Flock(int(f.Fd()), how)
+		if err != syscall.EINTR {
 			return err
 		}
 	}

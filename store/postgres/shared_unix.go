@@ -68,7 +68,7 @@ func joinSharedIn(ctx context.Context, dir string, linger time.Duration) (dsn st
 	}
 	told, err := json.Marshal(fresh)
 	if err == nil {
-		err = os.WriteFile(path, told, 0o600)
+		err = os.WriteFile(path, told, 0o600) //nolint:gosec // in the folder checked by lockFolder
 	}
 	if err != nil {
 		return "", nil, errors.Join(fmt.Errorf("tell of the test server: %w", err), users.Close())
@@ -81,10 +81,10 @@ func leave(users *os.File) func() { return func() { _ = users.Close() } }
 // lockFolder makes the folder and waits for its turn in it. A folder of that name which is not ours alone could hand us
 // to somebody else's server.
 func lockFolder(dir string) (*os.File, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) { //nolint:gosec // TMPDIR is the person's own
 		return nil, err
 	}
-	info, err := os.Lstat(dir)
+	info, err := os.Lstat(dir) //nolint:gosec // as above
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +127,6 @@ func (s shared) join(ctx context.Context) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, stopLimit)
-	defer cancel()
 	if err := ping(ctx, s.URL); err != nil {
 		return nil, errors.Join(err, users.Close())
 	}
@@ -209,7 +207,7 @@ func (c *cluster) makeUsers() (reader, users *os.File, err error) {
 	if err := syscall.SetNonblock(fd, false); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the pipe: %w", err), syscall.Close(fd))
 	}
-	reader = os.NewFile(uintptr(fd), path) //nolint:gosec // a descriptor is a small number
+	reader = os.NewFile(uintptr(fd), path)
 	if users, err = openUsers(c.home); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the pipe: %w", err), reader.Close())
 	}
