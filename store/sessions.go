@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Session is a browser that has signed in to the served dashboard.
+type Session struct {
+	TenantID  uuid.UUID // zero: an admin of all tenants
+	Admin     bool
+	Actor     string // who signed in, such as "key:…"
+	ExpiresAt time.Time
+}
+
+const insertSession = `
+INSERT INTO sessions (id_hash, tenant_id, admin, actor, expires_at) VALUES ($1, $2, $3, $4, now() + $5::interval) RETURNING expires_at`
+
+// CreateSession opens a session for a while and returns its id, of which only a hash is kept.
+func (s *Store) CreateSession(ctx context.Context, n Session, lifetime time.Duration) (id string, created Session, err error) {
+	id = randomText()
+	if err := s.pool.QueryRow(ctx, insertSession, hashSecret(id), n.TenantID, n.Admin, n.Actor, lifetime).Scan(&n.ExpiresAt); err != nil {
+		return "", Session{}, fmt.Errorf("create session: %w", err)
+	}
+	return id, n, nil
+}
+
+const findSession = `SELECT tenant_id, admin, actor, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > now()`
+
+// FindSession reads a session that has not ended; [ErrNotFound] if there is none.
+func (s *Store) FindSession(ctx context.Context, id string) (Session, error) {
+	rows, err := s.pool.Query(ctx, findSession, hashSecret(id))
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	found, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Session]))
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	return found, nil
+}
+
+// EndSession ends a session; one that has ended already is no error.
+func (s *Store) EndSession(ctx context.Context, id string) error {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM sessions WHERE id_hash = $1`, hashSecret(id)); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
+// removeSessions takes the oldest first and no more than a bounded number, as every retention does.
+const removeSessions = `
+DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT $1)`
+
+// RemoveSessions removes up to n sessions that have ended by themselves, and returns how many.
+func (s *Store) RemoveSessions(ctx context.Context, n int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, removeSessions, n)
+	if err != nil {
+		return 0, fmt.Errorf("remove sessions: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
