@@ -73,6 +73,9 @@ func (v *Vault) Token(ctx context.Context, integration uuid.UUID, failed int64) 
 			// Its holder failed or is gone: not everyone who waited asks the host in turn.
 			return Token{}, &providers.Error{Kind: providers.Transient, Op: row.Provider + ": refresh the token", Detail: "another refresh of this account failed"}
 		}
+		if err := v.failures.of(integration, row.Generation); err != nil {
+			return Token{}, err
+		}
 		lease, taken, err := v.store.TakeRefresh(ctx, integration, row.Generation, v.opts.Lease)
 		if err != nil {
 			return Token{}, err
@@ -81,12 +84,13 @@ func (v *Vault) Token(ctx context.Context, integration uuid.UUID, failed int64) 
 			continue // someone was faster
 		}
 		token, err := v.refresh(ctx, row, lease)
-		switch {
-		case errors.Is(err, errOvertaken):
+		if errors.Is(err, errOvertaken) {
 			continue
-		case err != nil && later && row.Usable && providers.KindOf(err) == providers.Transient:
+		}
+		if err != nil && later && row.Usable && providers.KindOf(err) == providers.Transient {
 			return v.stored(row) // the token in hand outlives this trouble, perhaps
 		}
+		v.failures.note(integration, row.Generation, err, v.opts.Echo)
 		return token, err
 	}
 }

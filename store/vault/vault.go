@@ -23,6 +23,7 @@ type Options struct {
 	Early    time.Duration // before its end, a token is refreshed [5 min]
 	Spare    time.Duration // before its end, a token is still sent if there is no other [30 s]
 	Rest     time.Duration // after a failed refresh, while the old token still serves [30 s]
+	Echo     time.Duration // how long a failed refresh answers for those who ask next, in one process [1 s]
 	Poll     time.Duration // how often a waiting caller looks, about [250 ms]
 	Request  time.Duration // bounds a request of a client, with the renewal before it [75 s]
 	Revoke   time.Duration // bounds the withdrawal of a permission [10 s]
@@ -35,7 +36,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	for field, value := range map[*time.Duration]time.Duration{
 		&o.Lease: 45 * time.Second, &o.Wait: 20 * time.Second, &o.Exchange: 10 * time.Minute, &o.Doubt: 30 * time.Second,
-		&o.Early: 5 * time.Minute, &o.Spare: 30 * time.Second, &o.Rest: 30 * time.Second, &o.Poll: 250 * time.Millisecond,
+		&o.Early: 5 * time.Minute, &o.Spare: 30 * time.Second, &o.Rest: 30 * time.Second, &o.Echo: time.Second, &o.Poll: 250 * time.Millisecond,
 		&o.Request: 75 * time.Second, &o.Revoke: 10 * time.Second, &o.FirstSync: 15 * time.Minute,
 	} {
 		if *field == 0 {
@@ -54,6 +55,7 @@ type Vault struct {
 	keys      *Keyring
 	providers map[string]*providers.Provider
 	opts      Options
+	failures  failures
 
 	stop     chan struct{} // closed by Close
 	mu       sync.Mutex    // over closed, and over adding to inFlight
@@ -64,6 +66,7 @@ type Vault struct {
 // New returns a vault for the given providers' accounts.
 func New(s *store.Store, keys *Keyring, list []*providers.Provider, opts Options) *Vault {
 	v := &Vault{store: s, keys: keys, providers: map[string]*providers.Provider{}, opts: opts.withDefaults(), stop: make(chan struct{})}
+	v.failures.last = map[uuid.UUID]failure{}
 	for _, p := range list {
 		v.providers[p.Name] = p
 	}
