@@ -48,6 +48,8 @@ func NewTransport(header time.Duration) *http.Transport {
 // HTTP sends an adapter's requests: each is bounded in time and size and never redirected, since the client would send
 // the token along. Safe for concurrent use.
 type HTTP struct {
+	MaxBody int64 // bytes of a good answer; [NewHTTP] sets the package's
+
 	client  http.Client
 	timeout time.Duration
 }
@@ -57,7 +59,7 @@ func NewHTTP(client *http.Client, timeout time.Duration) *HTTP {
 	if timeout == 0 {
 		timeout = RequestTimeout
 	}
-	return &HTTP{client: withoutRedirects(client), timeout: timeout}
+	return &HTTP{MaxBody: MaxBody, client: withoutRedirects(client), timeout: timeout}
 }
 
 func withoutRedirects(client *http.Client) http.Client {
@@ -86,10 +88,10 @@ func (h *HTTP) Get(ctx context.Context, op, url string) (*Answer, error) {
 	if err != nil {
 		return nil, &Error{Kind: Internal, Op: op, Err: err}
 	}
-	return send(&h.client, op, req)
+	return send(&h.client, op, req, h.MaxBody)
 }
 
-func send(client *http.Client, op string, req *http.Request) (*Answer, error) {
+func send(client *http.Client, op string, req *http.Request, maxBody int64) (*Answer, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "enlace")
 	resp, err := client.Do(req)
@@ -98,9 +100,9 @@ func send(client *http.Client, op string, req *http.Request) (*Answer, error) {
 	}
 	defer resp.Body.Close()
 	answer := &Answer{URL: req.URL, Status: resp.StatusCode, Header: resp.Header}
-	limit := int64(maxRefusal)
-	if answer.OK() {
-		limit = MaxBody
+	limit := maxBody
+	if !answer.OK() {
+		limit = maxRefusal
 	}
 	var body bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= limit {
@@ -113,7 +115,7 @@ func send(client *http.Client, op string, req *http.Request) (*Answer, error) {
 	case err != nil:
 		return nil, networkError(op, fmt.Errorf("read the answer: %w", err))
 	case n > limit:
-		return nil, &Error{Kind: SchemaChanged, Op: op, Status: answer.Status, Detail: fmt.Sprintf("the answer is larger than %d MiB", limit>>20)}
+		return nil, &Error{Kind: SchemaChanged, Op: op, Status: answer.Status, Detail: fmt.Sprintf("the answer is larger than %d bytes", limit)}
 	}
 	answer.Body = body.Bytes()
 	return answer, nil

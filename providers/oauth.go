@@ -121,7 +121,7 @@ func (o *OAuth) Revoke(ctx context.Context, refreshToken string) error {
 		req.SetBasicAuth(url.QueryEscape(o.Config.ClientID), url.QueryEscape(o.Config.ClientSecret)) // RFC 6749 §2.3.1
 	}
 	client := withoutRedirects(o.Client)
-	answer, err := send(&client, op, req)
+	answer, err := send(&client, op, req, maxRefusal)
 	if err != nil {
 		return err
 	}
