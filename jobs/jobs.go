@@ -119,8 +119,8 @@ func (c *Client) EndRun(ctx context.Context, tx pgx.Tx, in store.Locked, run uui
 			return false, err
 		}
 	}
-	if end.Status == store.Completed || end.Code == Cancelled {
-		if err := c.store.DropPages(ctx, tx, run); err != nil {
+	if end.Status == store.Completed {
+		if err := c.store.DropPages(ctx, tx, in.ID); err != nil {
 			return false, err
 		}
 	}

@@ -21,6 +21,7 @@ CREATE OR REPLACE FUNCTION enlace.jwt() RETURNS jsonb
 
 -- jwt_tenant is the tenant in the claims. A project that keeps it elsewhere replaces this one function.
 -- Never user_metadata: users may edit that.
+-- +goose StatementBegin
 CREATE OR REPLACE FUNCTION enlace.jwt_tenant() RETURNS uuid
     LANGUAGE plpgsql STABLE SET search_path = ''
     AS $$
@@ -29,6 +30,7 @@ BEGIN
 EXCEPTION WHEN invalid_text_representation THEN
     RETURN NULL;
 END $$;
+-- +goose StatementEnd
 
 -- The two tables may be here already, with rows, from the system that enlace replaces: add, never drop or rewrite.
 CREATE TABLE IF NOT EXISTS public.integrations (

@@ -43,23 +43,22 @@ func (s *Store) Budget(ctx context.Context, provider, account string) (b Budget,
 	return b, nil
 }
 
-const saveUsage = `
+const noteUsage = `
 INSERT INTO rate_budgets AS b (provider, external_account_id, burst_limit, burst_window_ms, daily_limit, daily_remaining)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (provider, external_account_id) DO UPDATE SET burst_limit = coalesce(excluded.burst_limit, b.burst_limit),
     burst_window_ms = coalesce(excluded.burst_window_ms, b.burst_window_ms), daily_limit = coalesce(excluded.daily_limit, b.daily_limit),
-    daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining), limited_in_row = 0, blocked_until = NULL, reason = NULL,
-    updated_at = now()`
+    daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining), updated_at = now()`
 
-// SaveUsage notes what an answer said of limits; an answer also ends a row of refusals.
-func (s *Store) SaveUsage(ctx context.Context, provider, account string, u providers.Usage) error {
+// NoteUsage notes what answers said of an account's limits.
+func (s *Store) NoteUsage(ctx context.Context, provider, account string, u providers.Usage) error {
 	var window *int64
 	if u.BurstLimit != nil {
 		ms := u.BurstWindow.Milliseconds()
 		window = &ms
 	}
-	if _, err := s.pool.Exec(ctx, saveUsage, provider, account, u.BurstLimit, window, u.DailyLimit, u.DailyRemaining); err != nil {
-		return fmt.Errorf("save usage: %w", err)
+	if _, err := s.pool.Exec(ctx, noteUsage, provider, account, u.BurstLimit, window, u.DailyLimit, u.DailyRemaining); err != nil {
+		return fmt.Errorf("note usage: %w", err)
 	}
 	return nil
 }
@@ -67,15 +66,27 @@ func (s *Store) SaveUsage(ctx context.Context, provider, account string, u provi
 const blockAccount = `
 INSERT INTO rate_budgets AS b (provider, external_account_id, limited_in_row, blocked_until, reason)
 VALUES ($1, $2, 1, clock_timestamp() + $3, $4)
-ON CONFLICT (provider, external_account_id) DO UPDATE SET limited_in_row = b.limited_in_row + 1,
+ON CONFLICT (provider, external_account_id) DO UPDATE SET limited_in_row = CASE WHEN $5 THEN 0 ELSE b.limited_in_row END + 1,
     blocked_until = greatest(b.blocked_until, excluded.blocked_until), reason = excluded.reason, updated_at = now()
 RETURNING limited_in_row`
 
-// BlockAccount notes that a provider wants no call of an account for so long, whichever worker asks; it returns how
-// many refusals in a row there were.
-func (s *Store) BlockAccount(ctx context.Context, provider, account string, d time.Duration, reason string) (inRow int, err error) {
-	if err := s.pool.QueryRow(ctx, blockAccount, provider, account, d, reason).Scan(&inRow); err != nil {
+// BlockAccount notes that a provider wants no call of an account for so long, whichever worker asks; it returns how many
+// refusals in a row there were. answered says that the provider has answered since the last one.
+func (s *Store) BlockAccount(ctx context.Context, provider, account string, d time.Duration, reason string, answered bool) (inRow int, err error) {
+	if err := s.pool.QueryRow(ctx, blockAccount, provider, account, d, reason, answered).Scan(&inRow); err != nil {
 		return 0, fmt.Errorf("block account: %w", err)
 	}
 	return inRow, nil
+}
+
+const unblockAccount = `
+UPDATE rate_budgets SET limited_in_row = 0, blocked_until = NULL, reason = NULL, updated_at = now()
+WHERE provider = $1 AND external_account_id = $2`
+
+// UnblockAccount notes that a provider has answered a call of an account that was blocked.
+func (s *Store) UnblockAccount(ctx context.Context, provider, account string) error {
+	if _, err := s.pool.Exec(ctx, unblockAccount, provider, account); err != nil {
+		return fmt.Errorf("unblock account: %w", err)
+	}
+	return nil
 }

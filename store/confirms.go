@@ -208,6 +208,38 @@ func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration 
 	return pgconn.CommandTag{}, nil
 }
 
+// DropAsked gives up reading a record for now: each reading was overlapped by somebody else's, which is stored.
+func (s *Store) DropAsked(ctx context.Context, c Claim, id string) error {
+	return s.settleFenced(ctx, c, rules.Counters{}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, settleAsked, c.RunID, id)
+		return err
+	})
+}
+
+// CommitUnreadable stores that a record is there but can't be understood: it goes to quarantine.
+func (s *Store) CommitUnreadable(ctx context.Context, c Claim, f providers.Failure) error {
+	return s.settleFenced(ctx, c, rules.Counters{}, func(tx pgx.Tx) error {
+		batch := new(pgx.Batch)
+		queueFailure(batch, c, f)
+		batch.Queue(settleAsked, c.RunID, f.ExternalID)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
+// settleFenced counts a confirming read under the fence and does what settles it.
+func (s *Store) settleFenced(ctx context.Context, c Claim, n rules.Counters, settle func(pgx.Tx) error) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, Lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
+		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
+			return err
+		}
+		if err := settle(tx); err != nil {
+			return fmt.Errorf("settle confirming read: %w", err)
+		}
+		return nil
+	})
+}
+
 const countAbsent = `SELECT count(*) FROM confirming_reads WHERE run_id = $1 AND result = 'absent'`
 
 // CountAbsent counts the unproven absences that the run has found.

@@ -234,14 +234,17 @@ func (s *Store) EndRun(ctx context.Context, tx pgx.Tx, in Locked, run uuid.UUID,
 	return job, true, nil
 }
 
-// dropPages forgets what a run has seen; a failed run that is retried begins its walk anew if it needs them.
+// dropPages forgets what the ended runs of an integration have seen. A failed run that is retried after that begins its
+// walk anew.
 const dropPages = `
-WITH pages AS (DELETE FROM sync_run_pages WHERE run_id = $1)
-DELETE FROM confirming_reads WHERE run_id = $1 AND result IS DISTINCT FROM 'held'`
+WITH ended AS (
+    SELECT id FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('completed', 'failed')),
+pages AS (DELETE FROM sync_run_pages p USING ended WHERE p.run_id = ended.id)
+DELETE FROM confirming_reads c USING ended WHERE c.run_id = ended.id AND c.result IS DISTINCT FROM 'held'`
 
-// DropPages removes the working rows of a run that won't go on.
-func (s *Store) DropPages(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
-	if _, err := tx.Exec(ctx, dropPages, run); err != nil {
+// DropPages removes the working rows of an integration's ended runs.
+func (s *Store) DropPages(ctx context.Context, tx pgx.Tx, integration uuid.UUID) error {
+	if _, err := tx.Exec(ctx, dropPages, integration); err != nil {
 		return fmt.Errorf("drop pages: %w", err)
 	}
 	return nil

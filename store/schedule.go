@@ -71,7 +71,7 @@ func (s *Store) MoveWindow(ctx context.Context, tx pgx.Tx, integration uuid.UUID
 }
 
 const countRun = `
-UPDATE integration_sync_logs SET live_count = $2, provider_count = $3, drift = $2 - $3,
+UPDATE integration_sync_logs SET live_count = $2::bigint, provider_count = $3::bigint, drift = $2::bigint - $3::bigint,
     records_total = coalesce($3, records_total), total_is_estimate = $3 IS NULL AND total_is_estimate
 WHERE id = $1 RETURNING drift`
 
@@ -108,6 +108,16 @@ func (s *Store) AddCalls(ctx context.Context, tx pgx.Tx, run uuid.UUID, calls in
 	}
 	if _, err := tx.Exec(ctx, addCalls, run, calls); err != nil {
 		return fmt.Errorf("count calls: %w", err)
+	}
+	return nil
+}
+
+const sweepAgain = `UPDATE integrations SET swept_at = NULL WHERE id = $1`
+
+// SweepAgain makes the next scheduled run a sweep: the last one found that its list was incomplete.
+func (s *Store) SweepAgain(ctx context.Context, tx pgx.Tx, integration uuid.UUID) error {
+	if _, err := tx.Exec(ctx, sweepAgain, integration); err != nil {
+		return fmt.Errorf("sweep again: %w", err)
 	}
 	return nil
 }

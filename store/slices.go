@@ -170,3 +170,13 @@ func (s *Store) JobsWait(ctx context.Context, queue string) (wait bool, err erro
 	}
 	return wait, nil
 }
+
+const pagesKept = `SELECT count(*) FROM sync_run_pages WHERE run_id = $1`
+
+// PagesKept counts the pages that are remembered of a sweep.
+func (s *Store) PagesKept(ctx context.Context, run uuid.UUID) (n int, err error) {
+	if err := s.pool.QueryRow(ctx, pagesKept, run).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count pages: %w", err)
+	}
+	return n, nil
+}

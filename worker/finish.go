@@ -1,0 +1,160 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
+	"example.com/enlace/store"
+	"example.com/enlace/store/rules"
+)
+
+// finish ends the run in one transaction: counts, window, incidents, the run, its job, and the follower's start.
+func (s *slice) finish(ctx context.Context) error {
+	counted, err := s.providerCount(ctx)
+	if err != nil {
+		return err
+	}
+	var outcome string
+	err = s.write(func() error {
+		return s.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
+			outcome, err = s.finishTx(ctx, tx, counted)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.engine.Store.NoteUsage(ctx, s.provider.Name, s.account, s.pace.seen()); err != nil {
+		s.log.Warn().Err(err).Msg("could not save usage")
+	}
+	s.log.Info().Str("outcome", outcome).Dur("slice_ms", time.Since(s.began)).Msg("run completed")
+	return nil
+}
+
+// providerCount is how many contacts the provider has: by its own count, or as many as the sweep has listed. Nil after
+// an incremental, which lists only what changed.
+func (s *slice) providerCount(ctx context.Context) (*int64, error) {
+	cp := s.claim.Checkpoint
+	if !cp.Sweep {
+		return nil, nil
+	}
+	counter, ok := s.source.(providers.ContactCounter)
+	if !ok {
+		return &cp.Listed, nil
+	}
+	var n int64
+	_, err := s.read(ctx, func(ctx context.Context) (seen providers.Observation, err error) {
+		n, err = counter.CountContacts(ctx)
+		return seen, err
+	})
+	return &n, err
+}
+
+func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, counted *int64) (outcome string, err error) {
+	st, cp := s.engine.Store, s.claim.Checkpoint
+	in, err := st.LockIntegration(ctx, tx, nil, s.integration.ID)
+	if err != nil {
+		return "", err
+	}
+	if err := st.HoldFence(ctx, tx, s.claim); err != nil {
+		return "", err
+	}
+	if err := st.AddCalls(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
+		return "", err
+	}
+	var drift *int64
+	if cp.Sweep {
+		live, err := st.LiveContactsTx(ctx, tx, in.ID)
+		if err != nil {
+			return "", err
+		}
+		if drift, err = st.CountRun(ctx, tx, s.claim.RunID, live, counted); err != nil {
+			return "", err
+		}
+	}
+	run, err := st.RunTx(ctx, tx, nil, s.claim.RunID)
+	if err != nil {
+		return "", err
+	}
+	if err := s.moveWindow(ctx, tx); err != nil {
+		return "", err
+	}
+	if err := s.closeIncidents(ctx, tx, in, run, drift); err != nil {
+		return "", err
+	}
+	outcome = outcomeOf(cp, run.RecordsFailed)
+	_, err = s.engine.jobs.EndRun(ctx, tx, in, s.claim.RunID, store.RunEnd{Status: store.Completed, Outcome: outcome})
+	return outcome, err
+}
+
+// outcomeOf is the most serious of what can be said of a completed run.
+func outcomeOf(cp store.Checkpoint, failed int64) string {
+	switch {
+	case cp.Held > 0:
+		return store.DeletionsHeld
+	case cp.Short:
+		return store.StoppedEarly
+	case failed > 0:
+		return store.FinishedWithSkipped
+	}
+	return store.Finished
+}
+
+// moveWindow notes what was walked. A list that left out living records was no whole walk.
+func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
+	cp := s.claim.Checkpoint
+	if cp.Short {
+		return s.engine.Store.SweepAgain(ctx, tx, s.integration.ID)
+	}
+	cursors := rules.Opaque
+	if s.provider.Limits.CursorIsPosition {
+		cursors = rules.Positions
+	}
+	old := value(s.integration.Watermark)
+	p := store.Progress{WindowEnd: rules.WindowEnd(value(s.integration.WindowEnd), cp.Upper, cp.Sweep, cursors), Swept: cp.Sweep}
+	if mark := rules.Watermark(old, cp.Newest, cp.Upper); mark.After(old) {
+		p.Watermark = mark
+	}
+	return s.engine.Store.MoveWindow(ctx, tx, s.integration.ID, p)
+}
+
+// Counts that differ by so much, and by so large a part, are drift.
+const (
+	driftCount = 5
+	driftShare = 0.01
+)
+
+// closeIncidents closes what a completed run has shown to be over, and opens what it has found.
+func (s *slice) closeIncidents(ctx context.Context, tx pgx.Tx, in store.Locked, run store.Run, drift *int64) error {
+	st, cp := s.engine.Store, s.claim.Checkpoint
+	over := []string{
+		string(words.ProviderUnavailable), string(words.QuotaExhausted), string(words.Misconfigured), string(words.Blocked),
+		string(words.SchemaChanged), string(words.Internal),
+	}
+	if cp.Sweep && !cp.Short {
+		over = append(over, string(words.DeletionsHeld), string(words.Drift))
+	}
+	if err := st.CloseIncidents(ctx, tx, in.ID, over...); err != nil {
+		return err
+	}
+	if cp.Held > 0 {
+		_, err := st.OpenIncident(ctx, tx, in, store.Trouble{
+			Code: string(words.DeletionsHeld), RunID: &run.ID, Args: map[string]any{"missing": cp.Held, "live": cp.Live},
+		})
+		return err
+	}
+	if drift == nil || cp.Short || run.ProviderCount == nil {
+		return nil
+	}
+	if d := max(*drift, -*drift); d > driftCount && float64(d) > driftShare*float64(*run.ProviderCount) {
+		_, err := st.OpenIncident(ctx, tx, in, store.Trouble{
+			Code: string(words.Drift), RunID: &run.ID, Args: map[string]any{"count": *run.ProviderCount, "live": *run.LiveCount},
+		})
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"example.com/enlace/jobs"
+	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
+	"example.com/enlace/store"
+	"example.com/enlace/store/vault"
+)
+
+const (
+	// failAfter is how many failures in a row end a run, and troubleAfter how many open an incident. Scattered ones don't
+	// count: each committed page begins anew.
+	failAfter    = 8
+	troubleAfter = 3
+
+	longestBackoff = 5 * time.Minute
+	shortestWait   = 2 * time.Second // after a refusal that says no time
+)
+
+// waitError says that the run waits.
+type waitError struct{ store.Wait }
+
+func (e *waitError) Error() string { return "waits: " + e.Reason }
+
+// settle ends the slice: by what became of it, the run ends, waits or goes on, and the job's attempt with it.
+func (s *slice) settle(ctx context.Context, err error) error {
+	// what is settled must be written also when the process stops or the job is cancelled
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Lease)
+	defer cancel()
+	wait, isWait := errors.AsType[*waitError](err)
+	failure, isFailure := errors.AsType[*providers.Error](err)
+	switch {
+	case err == nil:
+		return nil // the run has ended, and its job with it
+	case errors.Is(err, store.ErrLost):
+		s.log.Info().Msg("the slice has lost its lease; another goes on")
+		return nil // the least harmful end: a row that is another attempt's by now is repaired by the look for strays
+	case cancelled(ctx):
+		if err := s.end(after, store.RunEnd{Status: store.Failed, Code: jobs.Cancelled}, nil); err != nil {
+			return err
+		}
+		return fmt.Errorf("cancelled: %w", ctx.Err())
+	case errors.Is(err, errYield):
+		return s.leave(after, store.Wait{Reason: "turn"})
+	case ctx.Err() != nil: // stopping, or out of time
+		if err := s.leave(after, store.Wait{Reason: "turn"}); err != nil && !isSnooze(err) {
+			return err
+		}
+		return fmt.Errorf("broken off: %w", ctx.Err())
+	case isWait:
+		return s.leave(after, wait.Wait)
+	case errors.Is(err, vault.ErrInactive), errors.Is(err, store.ErrNotFound):
+		return s.end(after, store.RunEnd{Status: store.Failed, Code: jobs.Cancelled}, nil) // paused or gone meanwhile
+	case isFailure:
+		return s.settleFailure(after, failure)
+	}
+	return s.settleFault(after, err)
+}
+
+func isSnooze(err error) bool {
+	_, ok := errors.AsType[*river.JobSnoozeError](err)
+	return ok
+}
+
+// leave gives the run back. The database's clock says until when it waits; the snooze only brings the job back about
+// then, and the look for strays corrects it where this process's clock is wrong.
+func (s *slice) leave(ctx context.Context, w store.Wait) error {
+	if err := s.engine.Store.Leave(ctx, s.claim, w, s.uncounted()); err != nil {
+		if errors.Is(err, store.ErrLost) {
+			return nil
+		}
+		return err
+	}
+	if s.provider != nil && s.pace != nil {
+		if usage := s.pace.seen(); usage.BurstLimit != nil || usage.DailyLimit != nil {
+			if err := s.engine.Store.NoteUsage(ctx, s.provider.Name, s.account, usage); err != nil {
+				s.log.Warn().Err(err).Msg("could not save usage")
+			}
+		}
+	}
+	return river.JobSnooze(w.For)
+}
+
+// end ends the run, its job and, if there is trouble, opens an incident, in one transaction.
+func (s *slice) end(ctx context.Context, end store.RunEnd, trouble *store.Trouble) error {
+	var ended bool
+	err := s.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
+		in, err := s.engine.Store.LockIntegration(ctx, tx, nil, s.claim.IntegrationID)
+		if err != nil {
+			return err
+		}
+		if err := s.engine.Store.HoldFence(ctx, tx, s.claim); err != nil {
+			return err
+		}
+		if err := s.engine.Store.AddCalls(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
+			return err
+		}
+		if trouble != nil {
+			if _, err := s.engine.Store.OpenIncident(ctx, tx, in, *trouble); err != nil {
+				return err
+			}
+		}
+		ended, err = s.engine.jobs.EndRun(ctx, tx, in, s.claim.RunID, end)
+		return err
+	})
+	if errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil && ended {
+		s.log.Warn().Str("error_code", end.Code).Str("error_variant", end.Variant).Msg("run ended")
+	}
+	return err
+}
+
+// settleFailure does what the kind of a provider's error asks for.
+func (s *slice) settleFailure(ctx context.Context, e *providers.Error) error {
+	s.log.Warn().Err(e).Str("kind", string(e.Kind)).Int("failures_in_row", s.claim.FailuresInRow).Msg("provider call failed")
+	switch e.Kind {
+	case providers.Transient:
+		return s.backOff(ctx, words.ProviderUnavailable, "backoff", e)
+	case providers.RateLimited:
+		return s.slowDown(ctx, e)
+	case providers.QuotaExhausted:
+		return s.park(ctx, time.Until(e.RetryAt), e)
+	case providers.Blocked:
+		return s.lookAgain(ctx, e)
+	case providers.NeedsReauth:
+		return s.needsReauth(ctx, e)
+	case providers.Misconfigured:
+		return s.fail(ctx, words.Misconfigured, e.Variant, e, true)
+	case providers.SchemaChanged:
+		return s.fail(ctx, words.SchemaChanged, e.Variant, e, true)
+	case providers.CursorExpired:
+		return s.fail(ctx, words.CursorExpired, e.Variant, e, false)
+	case providers.InvalidRequest, providers.NotFound:
+		return s.fail(ctx, words.InvalidRequest, "sync", e, false)
+	case providers.UnknownOutcome, providers.Internal: // not of a read: a fault of ours
+	}
+	return s.settleFault(ctx, e)
+}
+
+// settleFault is for what nobody classified: our fault, or a database that doesn't answer. In the latter case nothing
+// can be written either, and River, or the look for strays, brings the run back.
+func (s *slice) settleFault(ctx context.Context, err error) error {
+	s.log.Error().Err(err).Msg("slice failed")
+	return s.backOff(ctx, words.Internal, "backoff", &providers.Error{Kind: providers.Internal, Err: err})
+}
+
+// fail ends the run.
+func (s *slice) fail(ctx context.Context, code words.Code, variant string, e *providers.Error, incident bool) error {
+	detail := words.Redact(e.Detail)
+	var trouble *store.Trouble
+	if incident {
+		trouble = &store.Trouble{Code: string(code), Variant: variant, Detail: detail, RunID: &s.claim.RunID}
+	}
+	return s.end(ctx, store.RunEnd{Status: store.Failed, Code: string(code), Variant: variant, Detail: detail}, trouble)
+}
+
+// backOff waits longer after each failure in a row, and gives up after eight.
+func (s *slice) backOff(ctx context.Context, code words.Code, reason string, e *providers.Error) error {
+	n := s.claim.FailuresInRow + 1
+	if n >= failAfter {
+		return s.fail(ctx, code, e.Variant, e, true)
+	}
+	if n >= troubleAfter {
+		if err := s.report(ctx, code, e); err != nil {
+			return err
+		}
+	}
+	return s.leave(ctx, store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: reason, Failure: true})
+}
+
+// backoff is the wait after the n-th failure in a row, with up to a tenth of jitter.
+func (s *slice) backoff(n int) time.Duration {
+	d := s.engine.Spans.Backoff
+	for range n - 1 {
+		d = min(3*d, longestBackoff)
+	}
+	return d + rand.N(d/10+1)
+}
+
+func (s *slice) report(ctx context.Context, code words.Code, e *providers.Error) error {
+	_, err := s.engine.Store.ReportIncident(ctx, s.claim.TenantID, s.claim.IntegrationID, store.Trouble{
+		Code: string(code), Variant: e.Variant, Detail: words.Redact(e.Detail), RunID: &s.claim.RunID,
+	})
+	return err
+}
+
+// slowDown waits for the burst limit; so many refusals in a row that the provider must mean the day are a spent budget.
+func (s *slice) slowDown(ctx context.Context, e *providers.Error) error {
+	wait := max(time.Until(e.RetryAt), shortestWait)
+	inRow, err := s.engine.Store.BlockAccount(ctx, s.provider.Name, s.account, wait, string(words.RateLimited), s.pace.hasAnswered())
+	if err != nil {
+		return err
+	}
+	if most := s.provider.Limits.BurstsBeforeQuota; most > 0 && inRow >= most {
+		return s.park(ctx, 0, e)
+	}
+	return s.leave(ctx, store.Wait{For: wait, Reason: string(words.RateLimited)})
+}
+
+// park waits for the account's budget to come back.
+func (s *slice) park(ctx context.Context, wait time.Duration, e *providers.Error) error {
+	if wait <= 0 {
+		wait = s.untilQuotaReset()
+	}
+	wait += rand.N(time.Minute) // not everybody at midnight
+	if _, err := s.engine.Store.BlockAccount(ctx, s.provider.Name, s.account, wait, string(words.QuotaExhausted), s.pace.hasAnswered()); err != nil {
+		return err
+	}
+	if err := s.report(ctx, words.QuotaExhausted, e); err != nil {
+		return err
+	}
+	return s.leave(ctx, store.Wait{For: wait, Reason: string(words.QuotaExhausted)})
+}
+
+// untilQuotaReset is how long the day's budget takes to come back, by the provider's rule.
+func (s *slice) untilQuotaReset() time.Duration {
+	now := s.clock.Now()
+	if reset := s.provider.Limits.QuotaReset; reset != nil {
+		return reset(now).Sub(now)
+	}
+	return time.Hour
+}
+
+// lookAgain waits a day for an account that may not; its token is fine.
+func (s *slice) lookAgain(ctx context.Context, e *providers.Error) error {
+	if err := s.report(ctx, words.Blocked, e); err != nil {
+		return err
+	}
+	return s.leave(ctx, store.Wait{For: s.engine.Spans.Blocked, Reason: string(words.Blocked)})
+}
+
+// needsReauth stops the integration: the provider refuses a token that was just renewed. (A refused renewal has done
+// the same before it came here; then there is nothing left to end.)
+func (s *slice) needsReauth(ctx context.Context, e *providers.Error) error {
+	variant := e.Variant
+	if variant == "" {
+		variant = "revoked"
+	}
+	refused, err := s.engine.Store.RefuseTokens(ctx, s.claim.IntegrationID, s.client.Generation(),
+		store.Refusal{Variant: variant, Detail: words.Redact(e.Detail)})
+	if err != nil || refused {
+		return err
+	}
+	return s.leave(ctx, store.Wait{Reason: "renewing"}) // a newer token is there, or somebody else has ended the run
+}

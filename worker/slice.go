@@ -1,0 +1,201 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/rs/zerolog"
+
+	"example.com/enlace/jobs"
+	"example.com/enlace/providers"
+	"example.com/enlace/store"
+	"example.com/enlace/store/rules"
+	"example.com/enlace/store/vault"
+)
+
+// slice is what one attempt of a run's job does before it yields.
+type slice struct {
+	engine *engine
+	claim  store.Claim
+	clock  store.DatabaseClock
+	log    zerolog.Logger
+	began  time.Time
+
+	integration store.Integration
+	provider    *providers.Provider
+	account     string
+	client      *vault.Client
+	source      providers.ContactSource
+	pace        *pace
+	refreshed   bool  // the token was renewed because an error asked for it
+	counted     int64 // calls that a commit has counted
+
+	writing sync.Mutex // held while the run's row is written
+}
+
+func newSlice(e *engine, c store.Claim) *slice {
+	return &slice{
+		engine: e, claim: c, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
+		log: e.Log.With().Stringer("run_id", c.RunID).Stringer("integration_id", c.IntegrationID).Stringer("tenant_id", c.TenantID).
+			Int64("job_id", c.Job).Logger(),
+	}
+}
+
+// errYield ends a slice that has more to do.
+var errYield = errors.New("yield")
+
+// run goes through the phases of the run from where its checkpoint stands. It returns nil when the run has ended.
+func (s *slice) run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	for {
+		var err error
+		switch s.claim.Checkpoint.Phase {
+		case store.Walk:
+			err = s.walk(ctx)
+		case store.Confirm:
+			err = s.confirmAsked(ctx)
+		case store.Sample:
+			err = s.judgeAbsences(ctx)
+		case store.Absent:
+			err = s.confirmAbsent(ctx)
+		case store.Finish:
+			return s.finish(ctx)
+		default:
+			err = fmt.Errorf("unknown phase %q", s.claim.Checkpoint.Phase)
+		}
+		if err == nil {
+			continue
+		}
+		if again, refreshErr := s.mend(ctx, err); refreshErr != nil {
+			return refreshErr
+		} else if !again {
+			return err
+		}
+	}
+}
+
+// open reads what the slice works with. An account that the provider has blocked for now is left alone.
+func (s *slice) open(ctx context.Context) (err error) {
+	if s.integration, err = s.engine.Store.AnyIntegration(ctx, s.claim.IntegrationID); err != nil {
+		return err
+	}
+	s.provider = s.engine.byName[s.integration.Provider]
+	if s.provider == nil || s.provider.Contacts == nil {
+		return &providers.Error{
+			Kind: providers.Misconfigured, Variant: "app", Op: "open " + s.integration.Provider,
+			Detail: "this provider is not configured here",
+		}
+	}
+	s.log = s.log.With().Str("provider", s.provider.Name).Logger()
+	if s.integration.ExternalAccountID != nil {
+		s.account = *s.integration.ExternalAccountID
+	} else {
+		s.account = s.integration.ID.String() // adopted from the earlier system, not yet connected here
+	}
+	budget, err := s.engine.Store.Budget(ctx, s.provider.Name, s.account)
+	if err != nil {
+		return err
+	}
+	if budget.BlockedFor > 0 {
+		return &waitError{store.Wait{For: budget.BlockedFor, Reason: budget.Reason}}
+	}
+	s.pace = newPace(s.provider.Limits, budget)
+	s.connect()
+	return nil
+}
+
+// connect makes client and source from the account as it is stored.
+func (s *slice) connect() {
+	account := providers.Account{ExternalID: s.account, EverWorked: s.integration.SweptAt != nil || s.integration.Watermark != nil}
+	if s.integration.APIDomain != nil {
+		account.APIDomain = *s.integration.APIDomain
+	}
+	calls := s.calls()
+	s.client = s.engine.Vault.Client(s.integration.ID, account)
+	s.counted -= calls
+	s.source = s.provider.Contacts(account, s.client.Client)
+}
+
+// calls are those of the present client.
+func (s *slice) calls() int64 {
+	if s.client == nil {
+		return 0
+	}
+	return s.client.Calls()
+}
+
+// uncounted are the calls that no commit has counted yet; they count as counted from now on.
+func (s *slice) uncounted() int {
+	calls := s.calls()
+	n := calls - s.counted
+	s.counted = calls
+	return int(n)
+}
+
+// mend renews the token if the error says that this may help, once in a slice; again says whether to go on.
+func (s *slice) mend(ctx context.Context, err error) (again bool, _ error) {
+	e, ok := errors.AsType[*providers.Error](err)
+	if !ok || !e.RefreshFirst || s.refreshed {
+		return false, nil
+	}
+	s.refreshed = true
+	if _, err := s.engine.Vault.Token(ctx, s.integration.ID, s.client.Generation()); err != nil {
+		return false, fmt.Errorf("renew token: %w", err)
+	}
+	if s.integration, err = s.engine.Store.AnyIntegration(ctx, s.integration.ID); err != nil {
+		return false, err
+	}
+	s.connect()
+	return true, nil
+}
+
+// over reports whether the slice should yield before its next page.
+func (s *slice) over(ctx context.Context) (bool, error) {
+	elapsed := time.Since(s.began)
+	switch spans := s.engine.Spans; {
+	case s.engine.isStopping() || elapsed >= spans.Slice:
+		return true, nil
+	case elapsed < spans.Turn:
+		return false, nil
+	}
+	return s.engine.Store.JobsWait(ctx, jobs.QueueSync)
+}
+
+// write holds off the lease's renewal while do writes the run's row.
+func (s *slice) write(do func() error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return do()
+}
+
+// enter moves the run to its next phase.
+func (s *slice) enter(ctx context.Context, phase store.Phase) error {
+	s.claim.Checkpoint.Phase = phase
+	return s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, nil, true) })
+}
+
+// read does one provider call at the account's pace and says when it began and was answered, by the database's clock.
+func (s *slice) read(ctx context.Context, call func(ctx context.Context) (providers.Observation, error)) (rules.Read, error) {
+	if err := s.pace.wait(ctx); err != nil {
+		return rules.Read{}, err
+	}
+	r := rules.Read{Begun: s.clock.Now()}
+	seen, err := call(ctx)
+	r.Done = s.clock.Now()
+	if err != nil {
+		return r, err
+	}
+	s.pace.learn(seen.Usage)
+	return r, nil
+}
+
+// cancelled reports whether a person has cancelled the job.
+func cancelled(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely)
+}
