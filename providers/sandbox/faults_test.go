@@ -38,7 +38,7 @@ func TestFaultsThatAreAnswers(t *testing.T) {
 		sandbox.Fault402:          {402, `"success":false`, nil},
 		sandbox.Fault404:          {404, `"success":false`, nil},
 		sandbox.Fault410:          {410, "Gone", nil},
-		sandbox.FaultBadCursor:    {400, "Invalid cursor", nil},
+		sandbox.FaultBadCursor:    {400, "'cursor' is invalid", nil},
 		sandbox.FaultBadClient:    {400, "Invalid client: client is invalid", nil},
 		sandbox.FaultInvalidGrant: {400, `"error":"invalid_grant"`, nil},
 		sandbox.FaultSuccessFalse: {200, `"success":false`, nil},

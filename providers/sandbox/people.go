@@ -46,7 +46,7 @@ func personOf(seed uint64, id int64, version int) person {
 	home := mix(seed ^ uint64(id)) //nolint:gosec // ids are positive
 	draw := home
 	if version > 0 {
-		draw = mix(home ^ uint64(version)<<32) //nolint:gosec // versions are positive
+		draw = mix(home ^ uint64(version)<<32)
 	}
 	c := &countries[home%uint64(len(countries))]
 	name := int(draw >> 8 % uint64(len(c.names))) //nolint:gosec // an index of a short list

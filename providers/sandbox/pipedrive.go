@@ -109,7 +109,7 @@ func newPipedrive(s *Sandbox, cfg Config) *Pipedrive {
 		hooks:  hooks{byID: map[int]*webhook{}},
 	}
 	for i := range cfg.Companies {
-		c := &company{id: DefaultCompany + i, user: 7001 + i, persons: newRecords(cfg.Contacts, cfg.Seed+uint64(i), s.clock.now())} //nolint:gosec // i is not negative
+		c := &company{id: DefaultCompany + i, user: 7001 + i, persons: newRecords(cfg.Contacts, cfg.Seed+uint64(i), s.clock.now())}
 		c.name, c.domain = fmt.Sprintf("Company %d", i+1), fmt.Sprintf("company-%d", i+1)
 		if i < len(companyNames) {
 			c.name, c.domain = companyNames[i][0], companyNames[i][1]

@@ -151,5 +151,5 @@ func redirect(w http.ResponseWriter, r *http.Request, asked, result url.Values) 
 		query.Set("state", asked.Get("state"))
 	}
 	back.RawQuery = query.Encode()
-	http.Redirect(w, r, back.String(), http.StatusFound)
+	http.Redirect(w, r, back.String(), http.StatusFound) //nolint:gosec // where to is the app's word in OAuth
 }

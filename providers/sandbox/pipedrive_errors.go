@@ -29,7 +29,7 @@ var (
 	gone          = refusal{http.StatusGone, `{"success":false,"error":"Gone"}`}
 	tooMany       = refusal{http.StatusTooManyRequests, `{"success":false,"error":"Request over limit","errorCode":429}`}
 	serverError   = refusal{http.StatusInternalServerError, v2Error("Internal Server Error", "ERR_UNKNOWN")}
-	badCursor     = badRequest("Invalid cursor")
+	badCursor     = badRequest("Parameter 'cursor' is invalid")
 	invalidClient = tokenRefusal("invalid_client", "Invalid client: client is invalid")
 )
 

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,9 +22,7 @@ const callback = "https://enlace.example/functions/v1/oauth-callback"
 func (b *bundle) consent(fields url.Values) url.Values {
 	b.t.Helper()
 	form := url.Values{"client_id": {sandbox.DefaultClientID}, "redirect_uri": {callback}, "state": {"s&1"}, "decision": {"allow"}}
-	for name, values := range fields {
-		form[name] = values
-	}
+	maps.Copy(form, fields)
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.root+"/oauth/authorize", strings.NewReader(form.Encode()))
 	require.NoError(b.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -50,9 +49,7 @@ func (b *bundle) exchange(code string) answer {
 
 func authorizeURL(fields url.Values) string {
 	query := url.Values{"client_id": {sandbox.DefaultClientID}, "redirect_uri": {callback}, "state": {"s&1"}}
-	for name, values := range fields {
-		query[name] = values
-	}
+	maps.Copy(query, fields)
 	return "/oauth/authorize?" + query.Encode()
 }
 

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -48,7 +49,7 @@ func (p *Pipedrive) listPersons(w http.ResponseWriter, r *http.Request, s sessio
 	settings := p.current()
 	q, err := parseQuestion(r.URL.Query())
 	if err != nil {
-		badRequest(err.Error()).write(w)
+		badRequest("Parameter " + err.Error()).write(w)
 		return
 	}
 	if settings.PageLimit > 0 {
@@ -67,16 +68,7 @@ func (p *Pipedrive) listPersons(w http.ResponseWriter, r *http.Request, s sessio
 	if more {
 		next = q.cursorAfter(found[len(found)-1])
 	}
-	switch quirk(r) {
-	case FaultRepeatCursor:
-		if q.cursor != "" {
-			next = q.cursor
-		}
-	case FaultHalfPage:
-		found = found[:len(found)/2]
-	case FaultEmptyList:
-		found, next = nil, ""
-	}
+	found, next = misplay(quirk(r), q, found, next)
 	body := make([]byte, 0, 1024*(len(found)+1))
 	body = append(body, `{"success":true,"data":[`...)
 	for i, record := range found {
@@ -88,7 +80,21 @@ func (p *Pipedrive) listPersons(w http.ResponseWriter, r *http.Request, s sessio
 	body = append(body, ']')
 	body = appendNext(body, next, settings.LastPage)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(append(body, '}'))
+	_, _ = w.Write(append(body, '}')) //nolint:gosec // JSON, as its type says
+}
+
+// misplay makes a page wrong in the way that k names.
+func misplay(k Kind, q question, found []record, next string) ([]record, string) {
+	if k == FaultRepeatCursor && q.cursor != "" {
+		next = q.cursor
+	}
+	if k == FaultHalfPage {
+		found = found[:len(found)/2]
+	}
+	if k == FaultEmptyList {
+		return nil, ""
+	}
+	return found, next
 }
 
 // appendNext closes a page with the way that its end is told in.
@@ -122,7 +128,7 @@ func (p *Pipedrive) readPerson(w http.ResponseWriter, r *http.Request, s session
 		return
 	}
 	if err := refuseParams(r.URL.Query(), listParams, notServed); err != nil {
-		badRequest(err.Error()).write(w)
+		badRequest("Parameter " + err.Error()).write(w)
 		return
 	}
 	found, ok := s.company.persons.read(id)
@@ -156,9 +162,9 @@ func refuseParams(query url.Values, known, unserved []string) error {
 	for name := range query {
 		switch {
 		case !slices.Contains(known, name):
-			return fmt.Errorf("Parameter '%s' is not allowed", name) //nolint:staticcheck,revive // the provider's words
+			return fmt.Errorf("'%s' is not allowed", name)
 		case slices.Contains(unserved, name):
-			return fmt.Errorf("Parameter '%s' is not served by the sandbox", name) //nolint:staticcheck,revive // as above
+			return fmt.Errorf("'%s' is not served by the sandbox", name)
 		}
 	}
 	return nil
@@ -173,7 +179,7 @@ func parseQuestion(query url.Values) (question, error) {
 	if query.Has("limit") {
 		n, err := strconv.Atoi(query.Get("limit"))
 		if err != nil || n < 1 || n > longestPage {
-			return q, fmt.Errorf("Parameter 'limit' must be an integer from 1 to %d", longestPage) //nolint:staticcheck,revive // the provider's words
+			return q, fmt.Errorf("'limit' must be an integer from 1 to %d", longestPage)
 		}
 		q.limit = n
 	}
@@ -185,10 +191,10 @@ func parseQuestion(query url.Values) (question, error) {
 	}
 	var ok bool
 	if q.order, ok = orders[q.sortBy]; !ok {
-		return q, fmt.Errorf("Parameter 'sort_by' must be one of id, update_time, add_time") //nolint:staticcheck,revive // the provider's words
+		return q, errors.New("'sort_by' must be one of id, update_time, add_time")
 	}
 	if q.dir != "asc" && q.dir != "desc" {
-		return q, fmt.Errorf("Parameter 'sort_direction' must be asc or desc") //nolint:staticcheck,revive // the provider's words
+		return q, errors.New("'sort_direction' must be asc or desc")
 	}
 	q.desc = q.dir == "desc"
 	var err error
@@ -209,11 +215,11 @@ func parseQuestion(query url.Values) (question, error) {
 
 func boundary(query url.Values, name string) (*int64, error) {
 	if !query.Has(name) {
-		return nil, nil //nolint:nilnil // no bound
+		return nil, nil
 	}
 	at, err := time.Parse(timeForm, query.Get(name))
 	if err != nil || len(query.Get(name)) != len(timeForm) { // Parse takes fractions that the form lacks
-		return nil, fmt.Errorf("Parameter '%s' must be an RFC 3339 time such as 2026-01-01T10:20:00Z", name) //nolint:staticcheck,revive // the provider's words
+		return nil, fmt.Errorf("'%s' must be an RFC 3339 time such as 2026-01-01T10:20:00Z", name)
 	}
 	seconds := at.Unix()
 	return &seconds, nil
@@ -225,13 +231,13 @@ func parseIDs(query url.Values) ([]int64, error) {
 	}
 	parts := strings.Split(query.Get("ids"), ",")
 	if len(parts) > mostIDs {
-		return nil, fmt.Errorf("Parameter 'ids' must hold at most %d ids", mostIDs) //nolint:staticcheck,revive // the provider's words
+		return nil, fmt.Errorf("'ids' must hold at most %d ids", mostIDs)
 	}
 	ids := make([]int64, 0, len(parts))
 	for _, part := range parts {
 		id, err := strconv.ParseInt(part, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("Parameter 'ids' must hold integers separated by commas") //nolint:staticcheck,revive // the provider's words
+			return nil, errors.New("'ids' must hold integers separated by commas")
 		}
 		ids = append(ids, id)
 	}
@@ -260,7 +266,7 @@ func (q question) cursorAfter(r record) string {
 
 // parseCursor refuses what we did not make, and a cursor of another order.
 func (q question) parseCursor() (*key, error) {
-	refused := fmt.Errorf("Invalid cursor") //nolint:staticcheck,revive // the provider's words
+	refused := errors.New("'cursor' is invalid")
 	text, err := base64.RawURLEncoding.DecodeString(q.cursor)
 	var at place
 	if err != nil || json.Unmarshal(text, &at) != nil || at.Field != q.sortBy || at.SortDirection != q.dir {

@@ -44,7 +44,7 @@ type Config struct {
 // What our app is registered with where Config names nothing else.
 const (
 	DefaultClientID     = "sandbox-client"
-	DefaultClientSecret = "sandbox-secret" //nolint:gosec // opens nothing but this fake
+	DefaultClientSecret = "sandbox-secret"
 )
 
 // Sandbox holds the fakes of all providers. It is safe for concurrent use.
