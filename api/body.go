@@ -1,0 +1,84 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"example.com/enlace/providers/words"
+)
+
+// maxBody bounds the body of every request.
+const maxBody = 1 << 20
+
+// readBody bounds and reads a body before its handler sees it. What isn't JSON is refused at the place where it stops
+// being so.
+func (s *Server) readBody(rt route, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > maxBody {
+			s.fail(w, r, tooLarge())
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if rt.body == bodyRaw {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = checkJSON(r, rt.body, body)
+		}
+		if tooMuch, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			_ = tooMuch
+			err = tooLarge()
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		callOf(r.Context()).body = body
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tooLarge() *fault {
+	return &fault{code: codeValidation, status: http.StatusRequestEntityTooLarge, fields: []badField{{field: "body", phrase: words.PhraseTooLong, limit: "1 MiB"}}}
+}
+
+// checkJSON refuses a body that isn't JSON, or isn't said to be.
+func checkJSON(r *http.Request, rule bodyRule, body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if rule == bodyLoose {
+		r.Header.Set("Content-Type", "application/json")
+	} else if !saysJSON(r.Header.Get("Content-Type")) {
+		f := invalid("Content-Type", words.PhraseFormat, "application/json")
+		f.status = http.StatusUnsupportedMediaType
+		return f
+	}
+	var any json.RawMessage
+	err := json.Unmarshal(body, &any)
+	if err == nil {
+		return nil
+	}
+	position := int64(len(body))
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		position = syntax.Offset
+	}
+	return &fault{code: codeValidation, status: http.StatusBadRequest, phrase: words.PhraseNotJSON, count: &position, args: words.Args{Field: "body"}}
+}
+
+// saysJSON reports whether a content type is JSON's. One that is missing is taken for it.
+func saysJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
