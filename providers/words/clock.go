@@ -61,8 +61,18 @@ func (c clock) ago(t time.Time) string {
 func (c clock) date(t time.Time) string {
 	t = c.local(t)
 	months := [12]pair{
-		{"Jan", "ene"}, {"Feb", "feb"}, {"Mar", "mar"}, {"Apr", "abr"}, {"May", "may"}, {"Jun", "jun"},
-		{"Jul", "jul"}, {"Aug", "ago"}, {"Sep", "sep"}, {"Oct", "oct"}, {"Nov", "nov"}, {"Dec", "dic"},
+		{"Jan", "ene"},
+		{"Feb", "feb"},
+		{"Mar", "mar"},
+		{"Apr", "abr"},
+		{"May", "may"},
+		{"Jun", "jun"},
+		{"Jul", "jul"},
+		{"Aug", "ago"},
+		{"Sep", "sep"},
+		{"Oct", "oct"},
+		{"Nov", "nov"},
+		{"Dec", "dic"},
 	}
 	out := fmt.Sprintf("%d %s", t.Day(), months[t.Month()-1].in(c.lang))
 	if c.now.IsZero() || t.Year() != c.local(c.now).Year() {

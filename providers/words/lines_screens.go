@@ -11,7 +11,7 @@ const (
 	ScreenInboxNoneSelected      = "inbox_none_selected"
 	ScreenIncidentsNone          = "incidents_none"
 	ScreenSkippedNoneLeft        = "skipped_none_left"
-	ScreenAPIKeysNone            = "api_keys_none"
+	ScreenAPIKeysNone            = "api_keys_none" //nolint:gosec // names a screen
 	ScreenLoading                = "loading"
 	ScreenOffline                = "offline"
 	ScreenSSEBlocked             = "sse_blocked"

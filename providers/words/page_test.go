@@ -186,7 +186,7 @@ func TestPageVariants(t *testing.T) {
 	variants := regexp.MustCompile("[Vv]ariants? ((?:`\\w+`(?:, )?)+)|(?:^|[.;] )`(\\w+)`:")
 	for i, row := range tables(readPage(t)["1"])[0] {
 		for _, m := range variants.FindAllStringSubmatch(row[1], -1) {
-			for _, name := range regexp.MustCompile("\\w+").FindAllString(m[1]+m[2], -1) {
+			for _, name := range regexp.MustCompile(`\w+`).FindAllString(m[1]+m[2], -1) {
 				require.True(t, Known(facts[i].Code, name), "%s of %s", name, facts[i].Code)
 			}
 		}

@@ -199,6 +199,7 @@ func TestTimes(t *testing.T) {
 		"as of yesterday":                    {"asof", on(11, 24, 14, 5), "as of yesterday at 14:05", "hasta ayer a las 14:05"},
 		"seconds ago":                        {"ago", at.Add(-59 * time.Second), "just now", "hace un momento"},
 		"by a faster clock":                  {"ago", at.Add(time.Minute), "just now", "hace un momento"},
+		"a minute ago":                       {"ago", at.Add(-time.Minute), "1 min ago", "hace 1 min"},
 		"minutes ago":                        {"ago", at.Add(-3 * time.Minute), "3 min ago", "hace 3 min"},
 		"an hour ago is a time":              {"ago", at.Add(-time.Hour), "at 13:00", "a las 13:00"},
 		"a date of this year has no year":    {"date", on(11, 2, 9, 0), "2 Nov", "2 nov"},

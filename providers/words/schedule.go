@@ -98,8 +98,13 @@ func cronWords(lang Lang, f []string) string {
 			return ""
 		}
 		days := [7]pair{
-			{"Sunday", "domingo"}, {"Monday", "lunes"}, {"Tuesday", "martes"}, {"Wednesday", "miércoles"},
-			{"Thursday", "jueves"}, {"Friday", "viernes"}, {"Saturday", "sábado"},
+			{"Sunday", "domingo"},
+			{"Monday", "lunes"},
+			{"Tuesday", "martes"},
+			{"Wednesday", "miércoles"},
+			{"Thursday", "jueves"},
+			{"Friday", "viernes"},
+			{"Saturday", "sábado"},
 		}
 		return pair{"every ", "cada "}.in(lang) + days[n%7].in(lang) + " " + at
 	case weekday == "*":

@@ -1,6 +1,9 @@
 package words
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Keys of a run's state.
 const (
@@ -146,10 +149,8 @@ func (f RunFacts) missedNote(lang Lang, args Args) string {
 // [RunFinished] if none does.
 func MostSerious(outcomes ...string) string {
 	for _, worst := range []string{RunDeletionsHeld, RunStoppedEarly, RunFinishedWithSkipped} {
-		for _, outcome := range outcomes {
-			if outcome == worst {
-				return worst
-			}
+		if slices.Contains(outcomes, worst) {
+			return worst
 		}
 	}
 	return RunFinished

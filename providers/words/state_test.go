@@ -41,6 +41,11 @@ func TestRunState(t *testing.T) {
 			words.State{Key: "waiting", Tone: "mute", Label: "Waiting", Tooltip: "Starts when the sync now running ends."},
 			words.State{Key: "waiting", Tone: "mute", Label: "En espera", Tooltip: "Empieza cuando termine la que está en curso."},
 		},
+		"a reason of the provider without a time is only waiting": {
+			words.RunFacts{Status: "pending", WaitingReason: words.WaitQuotaExhausted},
+			words.State{Key: "waiting", Tone: "mute", Label: "Waiting", Tooltip: "Today's calls are spent."},
+			words.State{Key: "waiting", Tone: "mute", Label: "En espera", Tooltip: "Las llamadas de hoy se agotaron."},
+		},
 		"a run between two slices does not flicker": {
 			words.RunFacts{Status: "in_progress", LeaseUntil: at.Add(-3 * time.Second), StartedAt: at.Add(-4 * time.Minute), Pages: 1},
 			words.State{Key: "running", Tone: "info", Label: "Running", Tooltip: "Started 4 min ago, 1 page read."},
