@@ -24,7 +24,7 @@ type failure struct {
 	until      time.Time
 }
 
-// note remembers a failure for the span, or until the host wants to be asked again.
+// note remembers a failure for the span; a limit, until the host wants to be asked again.
 func (f *failures) note(integration uuid.UUID, generation int64, err error, span time.Duration) {
 	e, ok := errors.AsType[*providers.Error](err)
 	if !ok || e.Kind == providers.NeedsReauth || errors.Is(err, context.Canceled) {
@@ -32,8 +32,8 @@ func (f *failures) note(integration uuid.UUID, generation int64, err error, span
 	}
 	now := time.Now()
 	until := now.Add(span)
-	if e.RetryAt.After(until) {
-		until = e.RetryAt
+	if e.Kind == providers.RateLimited && e.RetryAt.After(until) {
+		until = e.RetryAt // asking earlier would prolong it
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -38,6 +38,7 @@ type host struct {
 	// other than 0 is the answer.
 	before func(n int) (status int, body string)
 	after  func(n int)
+	gate   func() // of the API
 }
 
 func newHost(t *testing.T) *host {
@@ -107,6 +108,9 @@ func (h *host) revoke(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *host) api(w http.ResponseWriter, r *http.Request) {
+	if h.gate != nil {
+		h.gate()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.requests++
