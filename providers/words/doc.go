@@ -5,7 +5,7 @@
 // API, command line, dashboard and docs read it, so that one cause has one
 // sentence wherever it is met. A code is the stable part and is what programs
 // compare; the words behind it may be improved at any time and are never
-// compared. Whoever adds a code merges two others: the list stays at 30.
+// compared. Whoever adds a code merges two others into one: the list stays at 30.
 //
 // [Render] gives the words of a code; [RunState], [ConnectionState],
 // [MessageState] and [CallState] choose a state from plain facts; the other
