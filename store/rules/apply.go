@@ -91,8 +91,9 @@ func hintDeleted(row *Row, read Read) Verdict {
 	return laterOr(row, read, AskDeleted, Ignore)
 }
 
-// applyToTombstone: a late list still shows a record minutes after its delete, so a page lifts only old tombstones.
-// The update time has no say: a restore may bring the old one back.
+// applyToTombstone: a late list still shows a record minutes after its delete, so a page lifts only old tombstones. A
+// younger one is asked even by a page that its read overlaps: the record may have been restored between the two. The
+// update time has no say: a restore may bring the old one back.
 func applyToTombstone(row *Row, read Read, kind Kind) Verdict {
 	if kind == Confirm {
 		return laterOr(row, read, Lift, Ask)
@@ -100,7 +101,7 @@ func applyToTombstone(row *Row, read Read, kind Kind) Verdict {
 	if read.muchLater(row) {
 		return Lift
 	}
-	return laterOr(row, read, Ask, Unchanged)
+	return Ask
 }
 
 // applyPage is a live record in a page that differs from its live row.
@@ -110,10 +111,8 @@ func applyPage(row *Row, rec Record, read Read) Verdict {
 		return Update // also with an older time
 	case updated.IsZero() || row.UpdatedAt.IsZero():
 		return Ask
-	case updated.After(row.UpdatedAt):
+	case !updated.Before(row.UpdatedAt): // at an equal time, an overlapping read may have stored the first of two edits
 		return laterOr(row, read, Update, Ask)
-	case updated.Equal(row.UpdatedAt):
-		return laterOr(row, read, Update, Unchanged)
 	}
 	return Unchanged
 }

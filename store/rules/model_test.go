@@ -6,15 +6,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestModel puts the product's decisions through random schedules of an account that changes while it is read. A failing
+// one is shrunk and printed; its seed, given as ENLACE_SEED with ENLACE_SCHEDULES=2, repeats it.
 func TestModel(t *testing.T) {
 	t.Parallel()
 
 	n, seed := schedules(t)
-	for name, m := range map[string]mix{"random": random, "dense": dense} {
+	for name, c := range map[string]struct {
+		mix mix
+		n   int
+	}{
+		"random":     {random, n / 2},
+		"dense":      {dense, n / 2},
+		"overlapped": {overlapped, n / 10},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			ran, failing := search(n/2, seed, product(), m)
+			ran, failing := search(c.n, seed, product(), c.mix)
 			t.Logf("%d schedules from seed %d", ran, seed)
 			if failing != nil {
 				fatal(t, *failing, product())

@@ -126,6 +126,18 @@ func TestModelBites(t *testing.T) {
 		"a busy account's walk has no end rule": {random, 1, func(d *decisions) {
 			d.endsAfter = func([]time.Time, time.Time, bool) bool { return false }
 		}},
+		"a page that overlaps a tombstone's read says nothing": {overlapped, 1, onApply(func(row *rules.Row, _ rules.Record, read rules.Read, kind rules.Kind, v rules.Verdict) rules.Verdict {
+			if kind == rules.Page && row.Deleted && read.Begun.Before(row.ObservedAt) {
+				return rules.Unchanged
+			}
+			return v
+		})},
+		"at an equal time a page that overlaps says nothing": {overlapped, 1, onApply(func(row *rules.Row, rec rules.Record, read rules.Read, kind rules.Kind, v rules.Verdict) rules.Verdict {
+			if kind == rules.Page && !row.Deleted && rec.UpdatedAt.Equal(row.UpdatedAt) && read.Begun.Before(row.ObservedAt) {
+				return rules.Unchanged
+			}
+			return v
+		})},
 		"a sweep moves the window over opaque cursors": {random, 5_026_901, func(d *decisions) {
 			d.windowEnd = func(_, upper time.Time, _ bool, _ rules.Cursors) time.Time { return upper }
 		}},
