@@ -102,7 +102,7 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *Claim, p Page) (*decis
 	for i := range contacts {
 		ids[i] = contacts[i].ExternalID
 	}
-	d := new(decisions)
+	d := &decisions{listed: make([]string, 0, len(ids))} // not nil: an empty page has met nothing, which is not unknown
 	var marks map[string]*rules.Row
 	batch := new(pgx.Batch)
 	batch.Queue(fencePage, c.RunID, c.Fence, c.Job, Lease)

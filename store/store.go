@@ -119,7 +119,7 @@ func refused(err error) (*pgconn.PgError, bool) {
 		return nil, false
 	}
 	switch pgErr.Code[:2] {
-	case "22", "23", "54": // data exception, integrity constraint, program limit
+	case "22", "54": // data exception, program limit
 		return pgErr, true
 	}
 	return nil, false

@@ -200,3 +200,31 @@ func seconds(s string) string {
 	}
 	return at.UTC().Format(time.RFC3339)
 }
+
+// written is how the contacts' rows stand: it changes with each write of any of them.
+func (w *world) written(t *testing.T) string {
+	t.Helper()
+	var s string
+	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT count(*) || ' rows, last ' || max(xmin::text::bigint) || ', ' || sum(hashtext(ctid::text)) FROM contacts`).Scan(&s))
+	return s
+}
+
+// live counts the contacts that are no tombstones.
+func (w *world) live(t *testing.T) int {
+	t.Helper()
+	n, err := w.store.LiveContacts(t.Context(), w.id)
+	require.NoError(t, err)
+	return int(n)
+}
+
+// incidents are the codes of the open ones.
+func (w *world) incidents(t *testing.T) (codes []string) {
+	t.Helper()
+	open := true
+	list, err := w.store.ListIncidents(t.Context(), &w.tenant, &w.id, &open, store.After{}, 100)
+	require.NoError(t, err)
+	for _, n := range list {
+		codes = append(codes, n.Code)
+	}
+	return codes
+}

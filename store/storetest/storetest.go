@@ -25,18 +25,24 @@ import (
 	"example.com/enlace/store/postgres"
 )
 
-// shared is the address of the Postgres of this test binary; the server outlives the last user by a moment.
-var shared = sync.OnceValues(func() (string, error) {
-	dsn, _, err := postgres.Shared(context.Background()) // released when the process ends
-	return dsn, err
+// server is the Postgres of all test binaries. Its hold is kept until this process ends: the server outlives its last
+// user by a moment only.
+type server struct {
+	dsn     string
+	release func()
+}
+
+var shared = sync.OnceValues(func() (s server, err error) {
+	s.dsn, s.release, err = postgres.Shared(context.Background())
+	return s, err
 })
 
 // ServerURL is the address of the shared server's maintenance database, for tests that make their own databases.
 func ServerURL(t testing.TB) string {
 	t.Helper()
-	dsn, err := shared()
+	s, err := shared()
 	require.NoError(t, err, "tests need a Postgres: install one, or set ENLACE_TEST_DATABASE_URL")
-	return dsn
+	return s.dsn
 }
 
 // URL is the address of a new database, migrated to the newest version. It is dropped when the test has passed.
