@@ -6,9 +6,9 @@ import "time"
 type Verdict int
 
 const (
-	// Unchanged: nothing is written.
+	// Unchanged writes nothing.
 	Unchanged Verdict = iota
-	// Touch: only observed_at is written. A confirming read that finds nothing new must leave this trace: else a sweep's
+	// Touch writes observed_at alone. A confirming read that finds nothing new must leave this trace: else a sweep's
 	// "gone", read before a restore, could be committed after the webhook's "alive".
 	Touch
 	// Create inserts the row.
@@ -17,12 +17,12 @@ const (
 	Update
 	// Lift writes the record over a tombstone and takes deleted_at away.
 	Lift
-	// Ask: this read can't tell. After a page, the id goes on the run's list and is read by itself after the walk; after
-	// a confirming read, it is read again, at most Rereads times.
+	// Ask says that this read can't tell. After a page, the id goes on the run's list and is read by itself after the
+	// walk; after a confirming read, it is read again, at most Rereads times.
 	Ask
 	// AskDeleted is Ask for a deleted record in a page, which is not counted as seen.
 	AskDeleted
-	// Ignore: a deleted record in a page that says nothing new. It is neither written nor counted.
+	// Ignore is for a deleted record in a page that says nothing new. It is neither written nor counted.
 	Ignore
 	// Tombstone sets deleted_at; content and update time are kept, for the day the record comes back.
 	Tombstone

@@ -402,8 +402,8 @@ func (c *client) feed(r *run) {
 	for _, id := range ids {
 		ask, moved := rules.FeedEntry(c.row(id, r.id), r.first)
 		r.moved = r.moved || moved
-		if ask {
-			r.asked[id] = r.asked[id]
+		if _, already := r.asked[id]; ask && !already {
+			r.asked[id] = false
 		}
 	}
 }

@@ -39,11 +39,11 @@ func Sample(ids []string, n int) []string {
 type Finding int
 
 const (
-	// Alive: the list left it out. It is applied like any confirming read.
+	// Alive is a record that the list left out. It is applied like any confirming read.
 	Alive Finding = iota
-	// Proven: gone, and the provider says so itself (is_deleted, its deleted feed, a delete webhook).
+	// Proven is gone, and the provider says so itself (is_deleted, its deleted feed, a delete webhook).
 	Proven
-	// Unproven: merely absent (404), which is also how a lost permission looks.
+	// Unproven is merely absent (404), which is also how a lost permission looks.
 	Unproven
 )
 
@@ -51,11 +51,11 @@ const (
 type Conclusion int
 
 const (
-	// Proceed: the remaining candidates are read, or, when all are, the tombstones are set.
+	// Proceed with reading the remaining candidates or, when all are read, with the tombstones.
 	Proceed Conclusion = iota
-	// Incomplete: the list was wrong, not the account. Nothing is deleted, nobody is asked, the next tick sweeps again.
+	// Incomplete is the list, not the account: nothing is deleted, nobody is asked, the next tick sweeps again.
 	Incomplete
-	// Hold: a person confirms or discards (deletions_held).
+	// Hold them until a person confirms or discards (deletions_held).
 	Hold
 )
 
