@@ -146,7 +146,7 @@ func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.Refres
 			return errOvertaken
 		}
 		lease.Until = until
-		if err := v.pause(ctx, v.opts.Doubt); err != nil {
+		if err := v.doubt(ctx, row); err != nil {
 			v.leave(context.WithoutCancel(ctx), row, lease, false)
 			return err
 		}
@@ -167,6 +167,23 @@ func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.Refres
 		return errOvertaken
 	}
 	return &told
+}
+
+// doubt waits for the earlier holder's answer to be stored, as long as Options.Doubt; nil: it wasn't.
+func (v *Vault) doubt(ctx context.Context, row store.Tokens) error {
+	for end := time.Now().Add(v.opts.Doubt); time.Now().Before(end); {
+		if err := v.pause(ctx, min(v.opts.Poll, time.Until(end))); err != nil {
+			return err
+		}
+		now, err := v.store.Tokens(ctx, row.ID, store.TokenAges{})
+		if err != nil {
+			return err
+		}
+		if now.Generation != row.Generation {
+			return errOvertaken
+		}
+	}
+	return nil
 }
 
 // leave gives the lease back. If that fails it runs out by itself, which says the same as unsettled.

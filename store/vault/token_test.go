@@ -109,7 +109,7 @@ func TestLateAnswerIsStored(t *testing.T) {
 	id := w.integration(t, -time.Minute)
 	release := make(chan struct{})
 	w.host.after = func(int) { <-release }
-	_, err := w.vault.Token(t.Context(), id, vault.NoneFailed)
+	_, err := w.process(t, hasty()).Token(t.Context(), id, vault.NoneFailed)
 	require.Equal(t, providers.Transient, providers.KindOf(err), "the wait is shorter than the exchange")
 	require.True(t, one[bool](t, w, `SELECT refresh_lease_until < clock_timestamp() FROM integrations WHERE id = $1`, id))
 	// Meanwhile another process has believed that all is lost.
@@ -205,12 +205,15 @@ func TestRefusalAfterATakeoverIsDoubted(t *testing.T) {
 				<-release
 			}
 		}
-		_, err := w.process(t, quick).Token(t.Context(), id, vault.NoneFailed)
+		_, err := w.process(t, hasty()).Token(t.Context(), id, vault.NoneFailed)
 		require.Equal(t, providers.Transient, providers.KindOf(err), "the earlier holder has waited in vain")
 
+		patient := quick
+		patient.Doubt = time.Minute
+		taker := w.process(t, patient)
 		doubting := make(chan map[string]int, 1)
 		go func() {
-			doubting <- answers(1, func(int) (vault.Token, error) { return w.vault.Token(t.Context(), id, vault.NoneFailed) })
+			doubting <- answers(1, func(int) (vault.Token, error) { return taker.Token(t.Context(), id, vault.NoneFailed) })
 		}()
 		within(t, func() bool {
 			return one[bool](t, w, `SELECT refresh_lease_until > clock_timestamp() FROM integrations WHERE id = $1`, id) && w.host.count(&w.host.exchanges) == 2 &&
@@ -269,7 +272,7 @@ func TestHolderThatIsGoneIsTakenOver(t *testing.T) {
 
 	w := newWorld(t)
 	id := w.integration(t, -time.Minute)
-	_, taken, err := w.store.TakeRefresh(t.Context(), id, 1, quick.Lease) // and its process dies
+	_, taken, err := w.store.TakeRefresh(t.Context(), id, 1, 500*time.Millisecond) // and its process dies
 	require.NoError(t, err)
 	require.True(t, taken)
 	got := answers(50, func(int) (vault.Token, error) { return w.vault.Token(t.Context(), id, vault.NoneFailed) })

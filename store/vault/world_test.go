@@ -137,10 +137,17 @@ type world struct {
 	vault *vault.Vault
 }
 
-// quick are spans in the proportions of the real ones.
+// quick are spans that a busy machine keeps, and that a test may wait for.
 var quick = vault.Options{
-	Lease: 900 * time.Millisecond, Wait: 400 * time.Millisecond, Exchange: 20 * time.Second, Doubt: 600 * time.Millisecond,
-	Rest: 600 * time.Millisecond, Echo: 200 * time.Millisecond, Poll: 20 * time.Millisecond,
+	Lease: 10 * time.Second, Wait: 8 * time.Second, Exchange: 20 * time.Second, Doubt: 500 * time.Millisecond,
+	Rest: 10 * time.Second, Poll: 20 * time.Millisecond,
+}
+
+// hasty gives the token host next to no time.
+func hasty() vault.Options {
+	opts := quick
+	opts.Wait = 100 * time.Millisecond
+	return opts
 }
 
 func newWorld(t *testing.T) *world {
