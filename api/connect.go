@@ -1,4 +1,143 @@
 package api
 
-// mountConnect mounts the way through a provider's consent.
-func (s *Server) mountConnect() error { return s.mountRoutes() }
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
+	"example.com/enlace/store"
+)
+
+// connectLifetime is how long a connect session waits for its browser, and a consent for the person's decision.
+const connectLifetime = 10 * time.Minute
+
+// The two ends of the way through a provider's consent page. The second is registered at the provider.
+const (
+	initiatePath = functionsPrefix + "initiate-oauth"
+	callbackPath = functionsPrefix + "oauth-callback"
+)
+
+// mountConnect mounts the way through a provider's consent. A browser's navigation carries no header: what it may do, its
+// one-time token, its session or its state says.
+func (s *Server) mountConnect() error {
+	return errors.Join(
+		handle(s, operation{
+			method: http.MethodPost, path: "/v1/connect-sessions", access: accessTenant, id: "create-connect-session", tag: "Connecting", status: http.StatusCreated,
+			summary: "Begin to connect an account",
+			description: "Send the person's browser to the url, once, within ten minutes: it goes on to the provider's consent page and comes back to the dashboard " +
+				"with ?enlace_result=<result>&provider=<provider>.",
+		}, s.createConnectSession),
+		s.mountRoutes(
+			route{method: http.MethodGet, path: initiatePath, access: accessSigned, handler: navigation(s.initiate)},
+			route{method: http.MethodGet, path: callbackPath, access: accessSigned, handler: navigation(s.callback)},
+			route{method: http.MethodDelete, path: callbackPath, access: accessSigned, handler: http.HandlerFunc(s.uninstalled)},
+		),
+	)
+}
+
+// navigation keeps an address with a secret in it to itself, and leaves the secret unused where a browser or a mail scanner
+// only looks ahead.
+func navigation(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose") + r.Header.Get("X-Moz")
+		if r.Method != http.MethodGet || strings.Contains(purpose, "prefetch") {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next(w, r)
+	})
+}
+
+type connectSessionInput struct {
+	Body struct {
+		Provider      string `json:"provider" minLength:"1" maxLength:"50" doc:"Such as pipedrive."`
+		IntegrationID string `json:"integration_id,omitempty" doc:"The integration that is to be reconnected."`
+	}
+}
+
+type connectSessionOutput struct {
+	Body struct {
+		URL       string    `json:"url" format:"uri" doc:"Where to send the browser. It works once."`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+}
+
+func (s *Server) createConnectSession(ctx context.Context, in *connectSessionInput) (*connectSessionOutput, error) {
+	if s.oauthOf(in.Body.Provider) == nil {
+		return nil, invalid("provider", words.PhraseOneOf, strings.Join(s.connectable(), ", "))
+	}
+	p := callOf(ctx).principal
+	c := store.Connect{TenantID: p.Tenant, Provider: in.Body.Provider, Actor: p.Actor}
+	if in.Body.IntegrationID != "" {
+		wanted, err := s.wanted(ctx, p, in.Body.Provider, in.Body.IntegrationID)
+		if err != nil {
+			return nil, err
+		}
+		c.TenantID, c.Wanted = wanted.TenantID, &wanted.ID
+	}
+	if c.TenantID == uuid.Nil {
+		return nil, invalid(tenantHeader, words.PhraseRequired, "")
+	}
+	token, expiresAt, err := s.store.CreateConnectSession(ctx, c, connectLifetime)
+	if err != nil {
+		return nil, err
+	}
+	out := &connectSessionOutput{}
+	out.Body.ExpiresAt = expiresAt
+	url := s.publicURL.JoinPath(initiatePath)
+	query := url.Query()
+	query.Set("provider", c.Provider)
+	query.Set("connect", token)
+	url.RawQuery = query.Encode()
+	out.Body.URL = url.String()
+	return out, nil
+}
+
+// wanted reads the integration that is to be reconnected.
+func (s *Server) wanted(ctx context.Context, p Principal, provider, text string) (store.Integration, error) {
+	id, err := pathID(text)
+	if err != nil {
+		return store.Integration{}, err
+	}
+	read := s.store.AnyIntegration
+	if tenant := p.scope(); tenant != nil {
+		read = func(ctx context.Context, id uuid.UUID) (store.Integration, error) { return s.store.Integration(ctx, *tenant, id) }
+	}
+	i, err := read(ctx, id)
+	if err != nil {
+		return store.Integration{}, err
+	}
+	if i.Provider != provider {
+		return store.Integration{}, invalid("provider", words.PhraseOneOf, i.Provider)
+	}
+	return i, nil
+}
+
+// oauthOf is how accounts of a provider are connected; nil: not here.
+func (s *Server) oauthOf(provider string) *providers.OAuth {
+	if p := s.providers[provider]; p != nil {
+		return p.OAuth
+	}
+	return nil
+}
+
+// connectable names the providers whose accounts can be connected here.
+func (s *Server) connectable() []string {
+	var names []string
+	for name, p := range s.providers {
+		if p.OAuth != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

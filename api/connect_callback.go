@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
+	"example.com/enlace/store"
+	"example.com/enlace/store/vault"
+)
+
+// missingRefresh stands for the permission to go on while nobody is there: a grant without a refresh token ends in an hour.
+const missingRefresh = "offline_access"
+
+// callback is where the provider sends the browser after the consent page. However it ends, the person lands on the
+// dashboard and is told how.
+func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	state := query.Get("state")
+	consent, refused, err := s.comeBack(r, state)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	l := landing{result: refused, provider: consent.Provider}
+	switch {
+	case query.Get("error") != "": // whatever they call it, nothing was given
+		l.result = words.LandingDenied
+	case refused == "":
+		// A code is used up by asking, so the rest is done even if the browser is gone.
+		if l, err = s.connect(context.WithoutCancel(r.Context()), consent, query.Get("code")); err != nil {
+			s.failPage(w, r, err)
+			return
+		}
+	}
+	if refused == "" {
+		http.SetCookie(w, s.browserCookie(state, "", -1))
+		if err := s.store.EndConsent(context.WithoutCancel(r.Context()), state, l.result); err != nil {
+			s.log.Warn().Err(err).Msg("what came of a consent could not be noted")
+		}
+	}
+	s.land(w, r, l)
+}
+
+// comeBack takes the consent that a state stands for, if it is this browser's. Refused is a result of WORDS §7.
+func (s *Server) comeBack(r *http.Request, state string) (consent store.Consent, refused string, err error) {
+	if state == "" { // an install that began at the provider
+		return consent, words.LandingForged, nil
+	}
+	begun := store.BegunConsent{State: state}
+	if cookie, err := r.Cookie(s.browserCookie(state, "", 0).Name); err == nil {
+		begun.Browser = cookie.Value
+	}
+	consent, err = s.store.TakeConsent(r.Context(), begun)
+	if refused := refusalOf(err); refused != "" {
+		return consent, refused, nil
+	}
+	if err != nil {
+		return consent, "", err
+	}
+	session, err := s.sessionOf(r)
+	if err != nil {
+		return consent, "", err
+	}
+	if !session.mayConnectFor(consent.TenantID) {
+		return consent, words.LandingOtherTenant, nil
+	}
+	return consent, "", nil
+}
+
+// connect turns the code of a consent into a connected integration. The error is ours; what the provider refuses is a landing.
+func (s *Server) connect(ctx context.Context, consent store.Consent, code string) (landing, error) {
+	l := landing{provider: consent.Provider}
+	oauth := s.oauthOf(consent.Provider)
+	if oauth == nil { // set up when the consent began, and no longer
+		l.result = words.LandingSetup
+		return l, nil
+	}
+	if code == "" {
+		l.result = words.LandingCode
+		return l, nil
+	}
+	grant, err := oauth.Exchange(ctx, code, s.redirectURL(), consent.Verifier)
+	if err != nil {
+		return s.refusedBy(consent, err)
+	}
+	l.missing = oauth.Missing(grant.Scopes)
+	if grant.RefreshToken == "" {
+		l.missing = append(l.missing, missingRefresh)
+	}
+	if len(l.missing) > 0 {
+		l.result = words.LandingPartial
+		return l, nil
+	}
+	identity, err := oauth.Identify(ctx, providers.Account{APIDomain: grant.APIDomain}, s.vault.GrantClient(grant))
+	if err != nil {
+		return s.refusedBy(consent, err)
+	}
+	connection := vault.Connection{TenantID: consent.TenantID, Provider: consent.Provider, Identity: identity, Grant: grant, Wanted: value(consent.Wanted)}
+	id, result, err := s.vault.StoreGrant(ctx, connection)
+	if err != nil {
+		return l, err
+	}
+	l.result, l.integration = string(result), &id
+	s.noteConnect(ctx, consent, id, l.result)
+	return l, nil
+}
+
+func (s *Server) noteConnect(ctx context.Context, consent store.Consent, id uuid.UUID, result string) {
+	s.log.Info().Str("provider", consent.Provider).Stringer("tenant_id", consent.TenantID).Stringer("integration_id", id).
+		Str("actor", consent.Actor).Str("result", result).Msg("an account was connected")
+	if err := s.store.Audit(ctx, nil, store.Audit{
+		TenantID: &consent.TenantID, Actor: consent.Actor, Action: "integration.connect", Subject: id.String(), Details: map[string]any{"result": result},
+	}); err != nil {
+		s.log.Warn().Err(err).Stringer("integration_id", id).Msg("a connect could not be noted in the audit log")
+	}
+}
+
+// refusedBy is the landing of what a provider refused, which goes to the log as well.
+func (s *Server) refusedBy(consent store.Consent, err error) (landing, error) {
+	refusal, ok := errors.AsType[*providers.Error](err)
+	if !ok || refusal.Kind == providers.Internal {
+		return landing{}, err
+	}
+	l := landing{result: resultOf(refusal.Kind), provider: consent.Provider, retryAt: refusal.RetryAt}
+	line := s.log.Warn()
+	if l.result == words.LandingSetup {
+		line = s.log.Error() // the operator's to mend
+	}
+	line.Err(err).Str("provider", consent.Provider).Stringer("tenant_id", consent.TenantID).Str("result", l.result).Msg("a consent could not be completed")
+	return l, nil
+}
+
+// resultOf is what a provider's refusal, while an account is being connected, is to the person.
+func resultOf(kind providers.ErrorKind) string {
+	switch kind {
+	case providers.Transient, providers.SchemaChanged, providers.UnknownOutcome, providers.Internal:
+		return words.LandingProviderDown
+	case providers.RateLimited, providers.QuotaExhausted:
+		return words.LandingThrottled
+	case providers.Misconfigured:
+		return words.LandingSetup
+	case providers.InvalidRequest, providers.NeedsReauth, providers.Blocked, providers.NotFound, providers.CursorExpired:
+		return words.LandingCode
+	}
+	return words.LandingProviderDown
+}
+
+// browserCookie binds a consent to the browser that began it. Each consent has its own, so that two tabs don't disturb each
+// other. Lax, since the provider's page begins the navigation that brings it back.
+func (s *Server) browserCookie(state, value string, maxAge int) *http.Cookie {
+	sum := sha256.Sum256([]byte(state))
+	name := "enlace_connect_" + hex.EncodeToString(sum[:8])
+	if s.secure() {
+		name = "__Host-" + name
+	}
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode}
+}
+
+// toDashboard sends the browser to the dashboard, and to no other place.
+func (s *Server) toDashboard(w http.ResponseWriter, r *http.Request, add url.Values) {
+	target := *s.dashboardURL
+	if target.Path == "" {
+		target.Path = "/"
+	}
+	query := target.Query()
+	for name := range add {
+		query.Set(name, add.Get(name))
+	}
+	target.RawQuery = query.Encode()
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+}
