@@ -18,6 +18,7 @@ type call struct {
 	pattern   string
 	principal Principal
 	body      []byte
+	status    int // of success, as the operation declares it
 	request   *http.Request
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -131,8 +132,7 @@ type operation struct {
 	summary      string
 	description  string
 	tag          string
-	status       int   // of success; 0: 200
-	errors       []int // statuses that need saying beside those that every operation has
+	status       int // of success; 0: 200
 	hidden       bool
 }
 
@@ -145,23 +145,24 @@ func handle[In, Out any](s *Server, o operation, fn func(context.Context, *In) (
 			err = fmt.Errorf("api: %s %s: %v", o.method, o.path, p)
 		}
 	}()
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	if o.body == bodyRaw {
+		o.body = bodyJSON
+	}
 	op := huma.Operation{
 		Method: o.method, Path: o.path, OperationID: o.id, Summary: o.summary, Description: o.description, Tags: []string{o.tag},
 		DefaultStatus: o.status, Hidden: o.hidden, MaxBodyBytes: -1, // readBody has bounded it
-		Metadata: map[string]any{accessKey: route{access: o.access, body: o.body}}, Errors: append([]int{}, o.errors...),
+		Metadata:  map[string]any{accessKey: route{access: o.access, body: o.body}},
+		Responses: map[string]*huma.Response{"default": s.refusal(o.body)},
+		Security:  []map[string][]string{},
 	}
-	if o.body == bodyRaw {
-		op.Metadata[accessKey] = route{access: o.access, body: bodyJSON}
-	}
-	switch o.access {
-	case accessTenant, accessAdmin:
+	if o.access == accessTenant || o.access == accessAdmin {
 		op.Security = []map[string][]string{{"key": {}}, {"session": {}}}
-		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
-	case accessOpen, accessSigned, accessLoopback:
-		op.Security = []map[string][]string{}
 	}
-	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	huma.Register(s.huma, op, func(ctx context.Context, in *In) (*Out, error) {
+		callOf(ctx).status = o.status
 		out, err := fn(ctx, in)
 		if err != nil {
 			return nil, s.problem(ctx, err)
@@ -169,6 +170,16 @@ func handle[In, Out any](s *Server, o operation, fn func(context.Context, *In) (
 		return out, nil
 	})
 	return nil
+}
+
+// refusal documents what every operation may answer instead.
+func (s *Server) refusal(body bodyRule) *huma.Response {
+	schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem")
+	contentType := (&problem{function: body == bodyLoose}).ContentType("")
+	return &huma.Response{
+		Description: "A refusal. Its code and title say why: 400 and 422 the request, 401 and 403 the caller, 404 the id, 409 the state, 413 the size, 429 and 503 to ask again later.",
+		Content:     map[string]*huma.MediaType{contentType: {Schema: schema}},
+	}
 }
 
 // humaAdapter lets Huma's operations in through mount.
@@ -216,10 +227,15 @@ func (s *Server) newHuma() huma.API {
 	cfg := huma.DefaultConfig("enlace", "1")
 	cfg.CreateHooks = nil // would add $schema to every answer
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
-	cfg.NoFormatFallback = false
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Transformers = []huma.Transformer{s.wordRefusals}
 	describeAPI(cfg.OpenAPI, s.publicURL.String())
 	return huma.NewAPI(cfg, humaAdapter{s})
+}
+
+// schemaName is a type's name in the document: "Run", not "RunView".
+func schemaName(t reflect.Type, hint string) string {
+	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "View")
 }
 
 // wordRefusals turns what Huma itself refuses into a problem in our words.

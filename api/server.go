@@ -139,7 +139,8 @@ func New(o Options) (*Server, error) {
 // mountAll is the list of everything that this server answers.
 func (s *Server) mountAll() error {
 	for _, mount := range []func() error{
-		s.mountHealth, s.mountSessions,
+		s.mountHealth, s.mountSessions, s.mountKeys,
+		s.mountSyncs, s.mountIntegrations, s.mountContacts, s.mountIncidents, s.mountFunctions,
 		s.mountConnect, s.mountRiverUI, s.mountDocs, s.mountDashboard, s.mountSandbox,
 	} {
 		if err := mount(); err != nil {

@@ -115,16 +115,3 @@ func (s *Store) ReleaseKey(ctx context.Context, c KeyClaim) error {
 	}
 	return nil
 }
-
-const removeKeys = `
-DELETE FROM idempotency_keys WHERE (tenant_id, key) IN
-    (SELECT tenant_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 h' ORDER BY created_at LIMIT $1)`
-
-// RemoveKeys removes up to n keys that are older than a day, and returns how many.
-func (s *Store) RemoveKeys(ctx context.Context, n int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, removeKeys, n)
-	if err != nil {
-		return 0, fmt.Errorf("remove idempotency keys: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}

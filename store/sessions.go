@@ -51,16 +51,3 @@ func (s *Store) EndSession(ctx context.Context, id string) error {
 	}
 	return nil
 }
-
-// removeSessions takes the oldest first and no more than a bounded number, as every retention does.
-const removeSessions = `
-DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT $1)`
-
-// RemoveSessions removes up to n sessions that have ended by themselves, and returns how many.
-func (s *Store) RemoveSessions(ctx context.Context, n int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, removeSessions, n)
-	if err != nil {
-		return 0, fmt.Errorf("remove sessions: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"example.com/enlace/store"
+)
+
+func (s *Server) mountKeys() error {
+	const tag = "Access"
+	return errors.Join(
+		handle(s, operation{
+			method: http.MethodGet, path: "/v1/me", access: accessTenant, id: "read-me", tag: tag, summary: "Read who the caller is",
+		}, s.readMe),
+		handle(s, operation{
+			method: http.MethodPost, path: "/v1/api-keys", access: accessTenant, id: "create-api-key", tag: tag, status: http.StatusCreated,
+			summary: "Create an API key", description: "The key itself is in this answer and nowhere else.",
+		}, s.createKey),
+		handle(s, operation{
+			method: http.MethodGet, path: "/v1/api-keys", access: accessTenant, id: "list-api-keys", tag: tag, summary: "List API keys, newest first",
+		}, s.listKeys),
+		handle(s, operation{
+			method: http.MethodDelete, path: "/v1/api-keys/{id}", access: accessTenant, id: "revoke-api-key", tag: tag,
+			summary: "Revoke an API key", description: "Whatever uses it is refused at once; browsers that signed in with it are signed out.",
+		}, s.revokeKey),
+	)
+}
+
+type meOutput struct{ Body meBody }
+
+func (s *Server) readMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
+	return &meOutput{s.me(callOf(ctx).principal)}, nil
+}
+
+type createKeyInput struct {
+	Body struct {
+		Name  string `json:"name" minLength:"1" maxLength:"100"`
+		Admin bool   `json:"admin,omitempty" doc:"May reach every tenant. Only an admin makes such a key."`
+	}
+}
+
+// newKeyView is a key on the one occasion when it is seen.
+type newKeyView struct {
+	store.APIKey
+
+	Key string `json:"key" doc:"Shown once."`
+}
+
+type createKeyOutput struct{ Body newKeyView }
+
+func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
+	p := callOf(ctx).principal
+	tenant, err := oneTenant(p)
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.Admin && !p.Admin {
+		return nil, forbidden("admin")
+	}
+	key := store.NewKey()
+	stored, err := s.store.CreateAPIKey(ctx, store.NewAPIKey{TenantID: tenant, Name: in.Body.Name, Admin: in.Body.Admin, CreatedBy: p.Actor, Key: key})
+	if err != nil {
+		return nil, err
+	}
+	return &createKeyOutput{newKeyView{stored, key}}, s.auditKey(ctx, stored, "key.create")
+}
+
+type keysOutput struct{ Body page[store.APIKey] }
+
+func (s *Server) listKeys(ctx context.Context, in *PageQuery) (*keysOutput, error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.store.ListAPIKeys(ctx, callOf(ctx).principal.scope(), after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pageOf(*in, rows, rows, func(k store.APIKey) any { return store.After{At: k.CreatedAt, ID: k.ID} })
+	return &keysOutput{p}, err
+}
+
+type revokeKeyInput struct {
+	ID string `path:"id"`
+}
+
+type keyOutput struct{ Body store.APIKey }
+
+func (s *Server) revokeKey(ctx context.Context, in *revokeKeyInput) (*keyOutput, error) {
+	id, err := pathID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := s.store.RevokeAPIKey(ctx, callOf(ctx).principal.scope(), id)
+	if err != nil {
+		return nil, err
+	}
+	return &keyOutput{revoked}, s.auditKey(ctx, revoked, "key.revoke")
+}
+
+func (s *Server) auditKey(ctx context.Context, k store.APIKey, action string) error {
+	tenant := uuid.NullUUID{UUID: k.TenantID, Valid: true}.UUID
+	return s.store.Audit(context.WithoutCancel(ctx), nil, store.Audit{
+		TenantID: &tenant, Actor: callOf(ctx).principal.Actor, Action: action, Subject: k.ID.String(),
+	})
+}
