@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -132,7 +133,8 @@ type operation struct {
 	summary      string
 	description  string
 	tag          string
-	status       int // of success; 0: 200
+	status       int            // of success; 0: 200
+	success      *huma.Response // nil: as the output's type has it
 	hidden       bool
 }
 
@@ -157,6 +159,9 @@ func handle[In, Out any](s *Server, o operation, fn func(context.Context, *In) (
 		Metadata:  map[string]any{accessKey: route{access: o.access, body: o.body}},
 		Responses: map[string]*huma.Response{"default": s.refusal(o.body)},
 		Security:  []map[string][]string{},
+	}
+	if o.success != nil {
+		op.Responses[strconv.Itoa(o.status)] = o.success
 	}
 	if o.access == accessTenant || o.access == accessAdmin {
 		op.Security = []map[string][]string{{"key": {}}, {"session": {}}}

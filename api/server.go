@@ -88,6 +88,7 @@ type Server struct {
 	huma     huma.API
 	handler  http.Handler
 	riverUI  *riverui.Handler
+	feed     *feed
 	metrics  *metrics
 	registry *prometheus.Registry
 
@@ -120,7 +121,8 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.adminKey = adminKeyHash(o.AdminKey)
-	s.metrics = newMetrics(s.registry)
+	s.metrics = newMetrics(s.registry, s.store, o.Log)
+	s.feed = newFeed(s.store, o.Log)
 	s.riverUI, err = riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(o.Jobs.River(), nil), Prefix: riverUIPrefix, JobListHideArgsByDefault: true,
 		Logger: slog.New(zerolog.NewSlogHandler(o.Log.With().Str("part", "riverui").Logger())),
@@ -140,7 +142,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) mountAll() error {
 	for _, mount := range []func() error{
 		s.mountHealth, s.mountSessions, s.mountKeys,
-		s.mountSyncs, s.mountIntegrations, s.mountContacts, s.mountIncidents, s.mountFunctions,
+		s.mountSyncs, s.mountIntegrations, s.mountContacts, s.mountIncidents, s.mountEvents, s.mountFunctions,
 		s.mountConnect, s.mountRiverUI, s.mountDocs, s.mountDashboard, s.mountSandbox,
 	} {
 		if err := mount(); err != nil {
@@ -204,6 +206,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.stop()
 		return fmt.Errorf("start River UI: %w", err)
 	}
+	s.background.Go(func() { s.feed.run(ctx) })
 	s.background.Go(func() { s.tokens.run(ctx) })
 	return nil
 }
