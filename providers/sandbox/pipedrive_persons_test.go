@@ -384,6 +384,10 @@ func TestRecordsAreTheSameAfterARestart(t *testing.T) {
 	second.tokens = first.tokens
 	require.Equal(t, http.StatusOK, second.get("/api/v2/persons?limit=1").status, "a connection outlives the sandbox")
 	require.Equal(t, http.StatusOK, second.refresh(first.tokens.RefreshToken).status)
+
+	require.Equal(t, http.StatusOK, second.form("/oauth/revoke", url.Values{"token": {first.tokens.RefreshToken}}).status)
+	require.Equal(t, http.StatusUnauthorized, second.get("/api/v2/persons?limit=1").status)
+	require.Contains(t, second.refresh(first.tokens.RefreshToken).body, "invalid_grant")
 }
 
 func TestAMillionPersons(t *testing.T) {

@@ -26,16 +26,16 @@ import (
 // not checked.
 const faultHeader = "X-Sandbox-Fault"
 
-// Transport checks each Pipedrive request and its answer, and fails t where one
+// Transport checks each Pipedrive request and its answer, and fails the test where one
 // differs from the documents. It reads them from the folder shared/specs beside
 // the repository, and skips the test where they are absent. The base is
 // http.DefaultTransport if it is nil.
-func Transport(t *testing.T, base http.RoundTripper) http.RoundTripper {
-	t.Helper()
+func Transport(tb testing.TB, base http.RoundTripper) http.RoundTripper {
+	tb.Helper()
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &transport{t: t, base: base, specs: load(t)}
+	return &transport{tb: tb, base: base, specs: load(tb)}
 }
 
 // spec is one document and where its paths begin.
@@ -45,13 +45,13 @@ type spec struct {
 }
 
 type transport struct {
-	t     *testing.T
+	tb    testing.TB
 	base  http.RoundTripper
 	specs []spec
 }
 
-func load(t *testing.T) []spec {
-	t.Helper()
+func load(tb testing.TB) []spec {
+	tb.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	folder := filepath.Join(filepath.Dir(here), "../../../../shared/specs/pipedrive")
 	var specs []spec
@@ -62,20 +62,20 @@ func load(t *testing.T) []spec {
 	} {
 		text, err := os.ReadFile(filepath.Clean(filepath.Join(folder, s.file)))
 		if err != nil {
-			t.Skipf("the provider's published documents are not here: %v", err)
+			tb.Skipf("the provider's published documents are not here: %v", err)
 		}
 		doc, err := openapi3.NewLoader().LoadFromData(text)
 		if err != nil {
-			t.Fatalf("load %s: %v", s.file, err)
+			tb.Fatalf("load %s: %v", s.file, err)
 		}
-		specs = append(specs, spec{s.prefix, router(t, doc)})
+		specs = append(specs, spec{s.prefix, router(tb, doc)})
 	}
 	return specs
 }
 
 // router finds a document's operations below any host.
-func router(t *testing.T, doc *openapi3.T) routers.Router {
-	t.Helper()
+func router(tb testing.TB, doc *openapi3.T) routers.Router {
+	tb.Helper()
 	doc.Servers = nil
 	for _, item := range doc.Paths.Map() {
 		item.Servers = nil
@@ -86,7 +86,7 @@ func router(t *testing.T, doc *openapi3.T) routers.Router {
 	}
 	r, err := gorillamux.NewRouter(doc)
 	if err != nil {
-		t.Fatalf("route the provider's document: %v", err)
+		tb.Fatalf("route the provider's document: %v", err)
 	}
 	return r
 }
@@ -120,7 +120,7 @@ func nullable(s *openapi3.Schema) {
 
 // RoundTrip implements http.RoundTripper.
 func (c *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.t.Helper()
+	c.tb.Helper()
 	body, err := drain(&r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
@@ -128,7 +128,7 @@ func (c *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	input := c.route(r, body)
 	if input != nil {
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			c.t.Errorf("%s %s is not what the provider's document asks for: %v", r.Method, r.URL.Path, err)
+			c.tb.Errorf("%s %s is not what the provider's document asks for: %v", r.Method, r.URL.Path, err)
 		}
 		c.refuseUnknown(r, input.Route.Operation)
 	}
@@ -141,7 +141,7 @@ func (c *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	if err := check(r.Context(), input, response, answer); err != nil {
-		c.t.Errorf("the answer to %s %s is not the provider's: %v", r.Method, r.URL.Path, err)
+		c.tb.Errorf("the answer to %s %s is not the provider's: %v", r.Method, r.URL.Path, err)
 	}
 	return response, nil
 }
@@ -160,7 +160,7 @@ func drain(body *io.ReadCloser) ([]byte, error) {
 // route finds the operation of r, or fails the test; nil for calls that the
 // documents leave out.
 func (c *transport) route(r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
-	c.t.Helper()
+	c.tb.Helper()
 	path := r.URL.Path[max(0, strings.Index(r.URL.Path, first(r.URL.Path, "/api/v", "/oauth/"))):]
 	if path == "/oauth/revoke" {
 		return nil
@@ -182,7 +182,7 @@ func (c *transport) route(r *http.Request, body []byte) *openapi3filter.RequestV
 			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 		}
 	}
-	c.t.Errorf("%s %s is in none of the provider's documents", r.Method, path)
+	c.tb.Errorf("%s %s is in none of the provider's documents", r.Method, path)
 	return nil
 }
 
@@ -199,10 +199,10 @@ func first(path string, marks ...string) string {
 // refuseUnknown fails the test for a query parameter that the operation lacks,
 // which the validator lets pass and API v2 refuses.
 func (c *transport) refuseUnknown(r *http.Request, operation *openapi3.Operation) {
-	c.t.Helper()
+	c.tb.Helper()
 	for name := range r.URL.Query() {
 		if operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil {
-			c.t.Errorf("%s %s: the provider knows no parameter %q", r.Method, r.URL.Path, name)
+			c.tb.Errorf("%s %s: the provider knows no parameter %q", r.Method, r.URL.Path, name)
 		}
 	}
 }
