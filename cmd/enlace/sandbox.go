@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/enlace/providers/sandbox"
+)
+
+func (a *app) sandboxCommand() *cobra.Command {
+	var addr string
+	var contacts int
+	cmd := &cobra.Command{
+		Use:     "sandbox",
+		GroupID: groupRun,
+		Short:   "Run the providers' stand-ins alone",
+		Long: `Runs realistic stand-ins of the providers: consent pages, contacts, webhooks, limits and faults. They are steered at
+/sandbox/control/{provider}. "enlace dev" has them inside; alone they serve an enlace elsewhere, which finds them by
+PIPEDRIVE_AUTH_BASE_URL and PIPEDRIVE_API_BASE_URL.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if contacts < 0 {
+				return usagef("--contacts must be 0 or more")
+			}
+			return a.runSandbox(cmd.Context(), addr, contacts)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8090", "address to listen on; port 0 is any free one")
+	cmd.Flags().IntVar(&contacts, "contacts", defaultContacts, "contacts in each company of each CRM")
+	return cmd
+}
+
+// defaultContacts is enough to see a sync run, and few enough to wait for it.
+const defaultContacts = 10_000
+
+func (a *app) runSandbox(ctx context.Context, addr string, contacts int) error {
+	listener, err := listen(ctx, addr, "--addr")
+	if err != nil {
+		return err
+	}
+	base := address(listener.Addr())
+	fakes := sandbox.New(sandbox.Config{BaseURL: base, Contacts: contacts})
+	server := &http.Server{Handler: fakes.Handler(), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	if _, err := fmt.Fprintf(a.stdout, `the sandbox is ready at %[1]s
+  PIPEDRIVE_AUTH_BASE_URL=%[1]s/sandbox/pipedrive
+  PIPEDRIVE_API_BASE_URL=%[1]s/sandbox/pipedrive
+  PIPEDRIVE_CLIENT_ID=%[2]s
+  PIPEDRIVE_CLIENT_SECRET=%[3]s
+  steer it: curl %[1]s/sandbox/control/pipedrive
+`, base, sandbox.DefaultClientID, sandbox.DefaultClientSecret); err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", addr, err)
+	case <-ctx.Done():
+	}
+	fakes.Close()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		return server.Close()
+	}
+	return nil
+}
