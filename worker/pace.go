@@ -11,38 +11,87 @@ import (
 	"example.com/enlace/store"
 )
 
-// share is the part of a reported limit that we use: the account belongs to the tenant's other tools as well.
-const share = 0.8
+const (
+	// share is the part of a reported limit that we use: the account belongs to the tenant's other tools as well.
+	share = 0.8
+	// reserve is the part of a daily budget that scheduled work leaves to people and to the tenant's other tools.
+	reserve = 0.2
+)
 
-// pace spaces the calls of a slice. One run of an account is active at a time, so it need not be shared.
+// pace holds the calls of a slice within an account's limits: at most share of what the provider reported for its rolling
+// window. As long as the provider itself says that more than the rest is left, nothing waits. One run of an account is
+// active at a time, so the pace need not be shared. Safe for concurrent use.
 type pace struct {
-	limiter *rate.Limiter
+	unknown *rate.Limiter // until a limit was reported
 
-	mu       sync.Mutex
-	usage    providers.Usage // the newest of each member
-	answered bool            // the provider has answered in this slice
+	mu        sync.Mutex
+	usage     providers.Usage // the newest of each member
+	remaining int64           // as reported at remainingAt
+	reported  time.Time       // when remaining was; zero: not, or too long ago
+	sent      []time.Time     // within the window, oldest first
+	answered  bool            // the provider has answered in this slice
 }
 
 func newPace(limits providers.Limits, b store.Budget) *pace {
-	p := &pace{limiter: rate.NewLimiter(rate.Inf, 1)}
+	p := &pace{unknown: rate.NewLimiter(rate.Inf, 1)}
 	if limits.RequestsPerSecond > 0 {
-		p.limiter.SetLimit(rate.Limit(limits.RequestsPerSecond))
+		p.unknown.SetLimit(rate.Limit(limits.RequestsPerSecond))
 	}
-	p.learn(providers.Usage{BurstLimit: b.BurstLimit, BurstWindow: b.BurstWindow, DailyLimit: b.DailyLimit})
-	p.answered = false
+	p.usage = providers.Usage{BurstLimit: b.BurstLimit, BurstWindow: b.BurstWindow, DailyLimit: b.DailyLimit}
 	return p
 }
 
-func (p *pace) wait(ctx context.Context) error { return p.limiter.Wait(ctx) }
+// wait returns when the next call may go.
+func (p *pace) wait(ctx context.Context) error {
+	for {
+		d, known := p.next(time.Now())
+		if !known {
+			return p.unknown.Wait(ctx)
+		}
+		if d <= 0 {
+			return ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(d):
+		}
+	}
+}
+
+// next is how long the next call has to wait; if it may go, it counts as sent. known is false without a reported limit.
+func (p *pace) next(now time.Time) (d time.Duration, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.usage.BurstLimit == nil || *p.usage.BurstLimit <= 0 || p.usage.BurstWindow <= 0 {
+		return 0, false
+	}
+	window, most := p.usage.BurstWindow, max(int64(share*float64(*p.usage.BurstLimit)), 1)
+	for len(p.sent) > 0 && now.Sub(p.sent[0]) >= window {
+		p.sent = p.sent[1:]
+	}
+	fresh := !p.reported.IsZero() && now.Sub(p.reported) < window
+	switch {
+	case fresh && p.remaining > *p.usage.BurstLimit-most: // the provider knows best
+	case fresh && int64(len(p.sent)) < most: // somebody else has used it up
+		return window - now.Sub(p.reported), true
+	case int64(len(p.sent)) >= most:
+		return window - now.Sub(p.sent[0]), true
+	}
+	p.sent = append(p.sent, now)
+	return 0, true
+}
 
 // learn takes over what an answer said of limits.
 func (p *pace) learn(u providers.Usage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answered = true
-	if u.BurstLimit != nil && *u.BurstLimit > 0 && u.BurstWindow > 0 {
+	if u.BurstLimit != nil {
 		p.usage.BurstLimit, p.usage.BurstWindow = u.BurstLimit, u.BurstWindow
-		p.limiter.SetLimit(rate.Limit(share * float64(*u.BurstLimit) * float64(time.Second) / float64(u.BurstWindow)))
+	}
+	if u.BurstRemaining != nil {
+		p.remaining, p.reported = *u.BurstRemaining, time.Now()
 	}
 	if u.DailyLimit != nil {
 		p.usage.DailyLimit = u.DailyLimit
@@ -58,9 +107,6 @@ func (p *pace) seen() providers.Usage {
 	defer p.mu.Unlock()
 	return p.usage
 }
-
-// reserve is the part of a daily budget that scheduled work leaves to people and to the tenant's other tools.
-const reserve = 0.2
 
 // belowReserve reports whether the day's budget is down to the reserve.
 func (p *pace) belowReserve() bool {
