@@ -33,6 +33,16 @@ func sharedFolder(t *testing.T) string {
 	return dir
 }
 
+// sharedPID is the process number of the server that the folder tells of.
+func sharedPID(t *testing.T, dir string) int {
+	t.Helper()
+	known, err := readShared(filepath.Join(dir, "server.json"))
+	require.NoError(t, err)
+	pid, err := readPID(filepath.Join(known.Home, "data", "postmaster.pid"))
+	require.NoError(t, err)
+	return pid
+}
+
 func TestProcessesThatStartAtOnceShareOneServer(t *testing.T) {
 	t.Parallel()
 
@@ -56,8 +66,7 @@ func TestSharedServerOutlivesWhoStartedIt(t *testing.T) {
 	require.NoError(t, err)
 	starter.kill(t)
 
-	hold := time.NewTimer(2 * testLinger)
-	<-hold.C
+	<-time.After(2 * testLinger)
 	require.NoError(t, ping(t.Context(), dsn), "it has a user yet")
 	release()
 	gone(t, dsn)
@@ -70,6 +79,7 @@ func TestSharedServerWaitsForTheNextUser(t *testing.T) {
 	first, release, err := joinSharedIn(t.Context(), dir, 5*testLinger)
 	require.NoError(t, err)
 	release()
+	<-time.After(testLinger)
 	second, release, err := joinSharedIn(t.Context(), dir, 5*testLinger)
 	require.NoError(t, err)
 	t.Cleanup(release)
@@ -100,9 +110,7 @@ func TestSharedServerThatDiedIsReplaced(t *testing.T) {
 	t.Cleanup(release)
 	known, err := readShared(filepath.Join(dir, "server.json"))
 	require.NoError(t, err)
-	pid, err := readPID(filepath.Join(known.Home, "data", "postmaster.pid"))
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(sharedPID(t, dir), syscall.SIGKILL))
 	gone(t, dead)
 
 	next, releaseNext, err := joinSharedIn(t.Context(), dir, testLinger)
@@ -110,6 +118,24 @@ func TestSharedServerThatDiedIsReplaced(t *testing.T) {
 	t.Cleanup(releaseNext)
 	require.NotEqual(t, dead, next)
 	require.NoDirExists(t, known.Home)
+}
+
+func TestSharedServerThatIsSlowIsNotTakenForDead(t *testing.T) {
+	t.Parallel()
+
+	dir := sharedFolder(t)
+	first, release, err := joinSharedIn(t.Context(), dir, testLinger)
+	require.NoError(t, err)
+	t.Cleanup(release)
+	pid := sharedPID(t, dir)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	time.AfterFunc(pingLimit+time.Second, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+
+	second, releaseSecond, err := joinSharedIn(t.Context(), dir, testLinger)
+	require.NoError(t, err)
+	t.Cleanup(releaseSecond)
+	require.Equal(t, first, second)
 }
 
 func TestFolderOfSomebodyElseIsNotTrusted(t *testing.T) {

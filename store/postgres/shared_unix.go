@@ -13,6 +13,9 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // linger is how long the shared server waits for another user: go test builds a package between two others.
@@ -127,10 +130,26 @@ func (s shared) join(ctx context.Context) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ping(ctx, s.URL); err != nil {
+	if err := s.wait(ctx); err != nil {
 		return nil, errors.Join(err, users.Close())
 	}
 	return users, nil
+}
+
+// wait returns nil if the server lives. Others use it: on a machine that is busy with their tests it may be long in
+// answering, or have no connection left, and must not be taken for dead.
+func (s shared) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		err := ping(ctx, s.URL)
+		if full, ok := errors.AsType[*pgconn.PgError](err); ok && full.Code == pgerrcode.TooManyConnections {
+			return nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
 }
 
 // openUsers opens the pipe for writing, which fails if no keeper reads it, and leaves a byte.
