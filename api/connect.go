@@ -110,7 +110,9 @@ func (s *Server) wanted(ctx context.Context, p Principal, provider, text string)
 	}
 	read := s.store.AnyIntegration
 	if tenant := p.scope(); tenant != nil {
-		read = func(ctx context.Context, id uuid.UUID) (store.Integration, error) { return s.store.Integration(ctx, *tenant, id) }
+		read = func(ctx context.Context, id uuid.UUID) (store.Integration, error) {
+			return s.store.Integration(ctx, *tenant, id)
+		}
 	}
 	i, err := read(ctx, id)
 	if err != nil {
