@@ -102,22 +102,34 @@ func (s *Store) WakeLate(ctx context.Context) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
-// wakeRun makes a waiting run's job available now, because the reason of the wait is gone or a person doesn't want to wait.
 const wakeRun = `
-WITH run AS (
-    UPDATE integration_sync_logs SET waiting_until = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
-    WHERE integration_id = $1 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL AND waiting_until > clock_timestamp()
-    RETURNING job_id)
-UPDATE river.river_job j SET state = 'available', scheduled_at = now() FROM run
-WHERE j.id = run.job_id AND j.state IN ('available', 'scheduled', 'retryable')`
+UPDATE integration_sync_logs SET waiting_until = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
+WHERE integration_id = $1 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL AND waiting_until > clock_timestamp()
+RETURNING coalesce(job_id, 0)`
 
-// WakeRun lets the waiting run of an integration go on at once; false if none waits.
-func (s *Store) WakeRun(ctx context.Context, integration uuid.UUID) (bool, error) {
-	tag, err := s.pool.Exec(ctx, wakeRun, integration)
+const wakeJob = `
+UPDATE river.river_job SET state = 'available', scheduled_at = now()
+WHERE id = $1 AND state IN ('available', 'scheduled', 'retryable')`
+
+// WakeRun lets the waiting run of an integration go on at once, because the reason of the wait is gone or a person doesn't
+// want to wait; false if none waits. A job that River has yet to put to rest is woken by the next [Store.WakeLate].
+func (s *Store) WakeRun(ctx context.Context, integration uuid.UUID) (woken bool, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		var job int64
+		if err := tx.QueryRow(ctx, wakeRun, integration).Scan(&job); err != nil {
+			return err
+		}
+		woken = true
+		_, err := tx.Exec(ctx, wakeJob, job)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("wake run: %w", err)
 	}
-	return tag.RowsAffected() > 0, nil
+	return woken, nil
 }
 
 // retriedJob says what a job is to its run when it isn't the run's (any more), or the run has ended.

@@ -69,7 +69,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	keys, err := vault.NewKeyring(key)
 	require.NoError(t, err)
 	w.store = store.New(w.pool)
-	w.vault = vault.New(w.store, keys, w.list, vault.Options{Log: zerolog.Nop(), Doubt: 100 * time.Millisecond})
+	w.vault = vault.New(w.store, keys, w.list, vault.Options{Log: zerolog.Nop(), Doubt: 100 * time.Millisecond, Rest: time.Millisecond, Echo: time.Millisecond})
 	t.Cleanup(func() { _ = w.vault.Close(context.Background()) })
 	w.worker = w.newWorker(t)
 	w.id = w.connect(t, w.company)
