@@ -70,7 +70,7 @@ ON CONFLICT (run_id, external_id) DO UPDATE SET cause = 'absent'`
 // BeginAbsent notes the candidates that the run reads next, and the phase that does it.
 func (s *Store) BeginAbsent(ctx context.Context, c Claim, ids []string) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, optional(c.Checkpoint.Since),
+		tag, err := tx.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, optional(c.Checkpoint.Since),
 			optional(c.Checkpoint.Upper), nil, true)
 		if err := fenced(tag.RowsAffected(), "save checkpoint", err); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentP
 			}
 			n.Confirmed(verdict, f.Unchanged, mine)
 		}
-		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, Lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
 		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
 			return err
 		}
@@ -226,7 +226,7 @@ func (s *Store) CommitUnreadable(ctx context.Context, c Claim, f providers.Failu
 // settleFenced counts a confirming read under the fence and does what settles it.
 func (s *Store) settleFenced(ctx context.Context, c Claim, n rules.Counters, settle func(pgx.Tx) error) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, Lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
 		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
 			return err
 		}
@@ -264,7 +264,7 @@ WHERE id = $1 AND fence = $3 AND job_id = $4 AND status = $5`
 // TombstoneAbsent concludes that what is absent is deleted.
 func (s *Store) TombstoneAbsent(ctx context.Context, c Claim) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, tombstoneAbsent, c.RunID, c.IntegrationID, c.Fence, c.Job, InProgress, Lease, c.Checkpoint)
+		tag, err := tx.Exec(ctx, tombstoneAbsent, c.RunID, c.IntegrationID, c.Fence, c.Job, InProgress, s.lease, c.Checkpoint)
 		return fenced(tag.RowsAffected(), "tombstone absent contacts", err)
 	})
 }
@@ -280,7 +280,7 @@ func (s *Store) HoldAbsent(ctx context.Context, c Claim, ids []string) error {
 		if _, err := tx.Exec(ctx, saveCandidates, c.RunID, ids); err != nil {
 			return fmt.Errorf("note missing contacts: %w", err)
 		}
-		tag, err := tx.Exec(ctx, holdAbsent, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint)
+		tag, err := tx.Exec(ctx, holdAbsent, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint)
 		return fenced(tag.RowsAffected(), "hold deletions", err)
 	})
 }

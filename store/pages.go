@@ -105,7 +105,7 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *Claim, p Page) (*decis
 	d := &decisions{listed: make([]string, 0, len(ids))} // not nil: an empty page has met nothing, which is not unknown
 	var marks map[string]*rules.Row
 	batch := new(pgx.Batch)
-	batch.Queue(fencePage, c.RunID, c.Fence, c.Job, Lease)
+	batch.Queue(fencePage, c.RunID, c.Fence, c.Job, s.lease)
 	batch.Queue(hasFailures, c.IntegrationID).QueryRow(func(row pgx.Row) error { return row.Scan(&d.hasFailures) })
 	batch.Queue(readMarks, c.IntegrationID, ids).Query(func(rows pgx.Rows) (err error) {
 		marks, err = collectMarks(rows, c.RunID)
@@ -167,7 +167,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 	batch := new(pgx.Batch)
 	n := d.counters
 	observed := p.Read.ObservedAt()
-	batch.Queue(savePage, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
+	batch.Queue(savePage, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
 		optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper))
 	if d.inserts.len() > 0 {
 		args := append([]any{c.TenantID, c.IntegrationID, observed, c.RunID, d.inserts.ids}, d.inserts.shared()...)

@@ -13,7 +13,7 @@ import (
 	"example.com/enlace/providers"
 )
 
-// Lease is how long a slice may act without renewing.
+// Lease is how long a slice may act without renewing; see [WithLease].
 const Lease = 10 * time.Second
 
 // ErrLost says that the slice has lost its lease: another slice, or nobody, works on the run now. It writes nothing more
@@ -71,7 +71,7 @@ RETURNING integration_id, tenant_id, fence, sync_type, coalesce(requested_by, ''
 func (s *Store) ClaimRun(ctx context.Context, run uuid.UUID, job int64) (Claim, error) {
 	c := Claim{RunID: run, Job: job}
 	var checkpoint []byte
-	err := s.pool.QueryRow(ctx, claim, run, job, Lease).Scan(&c.IntegrationID, &c.TenantID, &c.Fence, &c.SyncType, &c.RequestedBy,
+	err := s.pool.QueryRow(ctx, claim, run, job, s.lease).Scan(&c.IntegrationID, &c.TenantID, &c.Fence, &c.SyncType, &c.RequestedBy,
 		&checkpoint, &c.FailuresInRow, &c.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrNotFound
@@ -91,7 +91,7 @@ WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // Renew prolongs the slice's lease; [ErrLost] if it has none.
 func (s *Store) Renew(ctx context.Context, c Claim) error {
-	tag, err := s.pool.Exec(ctx, renew, c.RunID, c.Fence, c.Job, Lease)
+	tag, err := s.pool.Exec(ctx, renew, c.RunID, c.Fence, c.Job, s.lease)
 	return fenced(tag.RowsAffected(), "renew lease", err)
 }
 
@@ -133,7 +133,7 @@ WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // SaveCheckpoint moves the run to another phase, or begins its walk.
 func (s *Store) SaveCheckpoint(ctx context.Context, c Claim, total *int64, estimate bool) error {
-	tag, err := s.pool.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper), total, estimate)
+	tag, err := s.pool.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper), total, estimate)
 	return fenced(tag.RowsAffected(), "save checkpoint", err)
 }
 
@@ -156,7 +156,7 @@ WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 // rules.Counters.Restart). The checkpoint in the claim is the one to go on from.
 func (s *Store) RestartWalk(ctx context.Context, c Claim) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, restartWalk, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint)
+		tag, err := tx.Exec(ctx, restartWalk, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint)
 		return fenced(tag.RowsAffected(), "restart walk", err)
 	})
 }

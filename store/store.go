@@ -25,6 +25,7 @@ const idleInTransaction = 10 * time.Second
 type Store struct {
 	pool     *pgxpool.Pool
 	sentence Sentence
+	lease    time.Duration
 }
 
 // Sentence is what integration_sync_logs.error_message says to people of a run that ended so.
@@ -36,9 +37,13 @@ type Option func(*Store)
 // WithSentences makes error_message speak; without it, it holds code and detail.
 func WithSentences(s Sentence) Option { return func(st *Store) { st.sentence = s } }
 
+// WithLease sets how long a slice may act without renewing, and how long its job is given before it counts as lost,
+// instead of [Lease]. All processes of a database must agree. Tests make it short.
+func WithLease(d time.Duration) Option { return func(st *Store) { st.lease = d } }
+
 // New returns a store on a pool made by [Open].
 func New(pool *pgxpool.Pool, options ...Option) *Store {
-	s := &Store{pool: pool, sentence: func(_ string, end RunEnd) string {
+	s := &Store{pool: pool, lease: Lease, sentence: func(_ string, end RunEnd) string {
 		if end.Detail == "" {
 			return end.Code
 		}

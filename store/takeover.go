@@ -43,7 +43,7 @@ type Stray struct{ Run, Integration uuid.UUID }
 
 // Strays looks for active runs that nobody works on. [Store.JudgeStray] decides about each.
 func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
-	rows, err := s.pool.Query(ctx, look, Lease)
+	rows, err := s.pool.Query(ctx, look, s.lease)
 	if err != nil {
 		return nil, fmt.Errorf("look for lost runs: %w", err)
 	}
@@ -83,7 +83,7 @@ func (s *Store) JudgeStray(ctx context.Context, tx pgx.Tx, stray Stray) (v Verdi
 			return "", in, 0, fmt.Errorf("judge lost run: %w", err)
 		}
 	}
-	err = tx.QueryRow(ctx, judge, stray.Run, Lease).Scan(&v, &job)
+	err = tx.QueryRow(ctx, judge, stray.Run, s.lease).Scan(&v, &job)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return StrayEnded, in, 0, nil
 	}
