@@ -42,7 +42,7 @@ const countContacts = `
 SELECT u.id, few.n, (SELECT l.live_count FROM integration_sync_logs l
     WHERE few.n > $2 AND l.integration_id = u.id AND l.live_count IS NOT NULL ORDER BY l.created_at DESC LIMIT 1)
 FROM unnest($1::uuid[]) AS u (id) CROSS JOIN LATERAL (
-    SELECT count(*) AS n FROM (SELECT FROM contacts c WHERE c.integration_id = u.id AND c.deleted_at IS NULL LIMIT $2 + 1) AS some) AS few`
+    SELECT count(*) AS n FROM (SELECT FROM contacts c WHERE c.integration_id = u.id AND c.deleted_at IS NULL LIMIT $2 + 1) AS counted) AS few`
 
 // ContactCount is how many live contacts an integration has.
 type ContactCount struct {
