@@ -1,59 +1,89 @@
 package bench
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strconv"
-	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 const pageSize = 500
 
-// fake serves persons in pages that were rendered before, so that it costs almost nothing while a client is timed.
-type fake struct {
-	*httptest.Server
-	pages [][]byte
-	hits  atomic.Int64
-	delay time.Duration
+// fake is the address of a process that serves persons in pages that were rendered before, so that it costs almost
+// nothing while a client is timed, and none of the client's memory.
+type fake struct{ URL string }
+
+// newFake serves total persons, about 840 bytes each, after so much delay. version changes a tenth of them.
+func newFake(b *testing.B, total, version int, delay time.Duration) *fake {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0]) //nolint:gosec // this test binary
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %s", fakeVariable, total, version, delay))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(b, err)
+	return &fake{URL: strings.TrimSpace(line)}
 }
 
-// newFake renders total persons, about 840 bytes each. version changes a tenth of them.
-func newFake(b *testing.B, total, version int) *fake {
-	b.Helper()
-	f := new(fake)
+const fakeVariable = "ENLACE_BENCH_FAKE"
+
+// TestMain lets the binary be the fake.
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(fakeVariable); spec != "" {
+		var total, version int
+		var text string
+		if _, err := fmt.Sscan(spec, &total, &version, &text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		delay, _ := time.ParseDuration(text)
+		serveFake(total, version, delay)
+	}
+	os.Exit(m.Run())
+}
+
+// serveFake serves until it is killed.
+func serveFake(total, version int, delay time.Duration) {
+	var pages [][]byte
 	for from := 1; from <= total; from += pageSize {
-		f.pages = append(f.pages, renderPage(from, min(from+pageSize, total+1), total, version))
+		pages = append(pages, renderPage(from, min(from+pageSize, total+1), total, version))
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v2/persons", func(w http.ResponseWriter, r *http.Request) {
-		f.hits.Add(1)
 		n := 0
 		if c := r.URL.Query().Get("cursor"); c != "" {
 			n, _ = strconv.Atoi(c)
 		}
-		if n < 0 || n >= len(f.pages) {
+		if n < 0 || n >= len(pages) {
 			http.Error(w, "bad cursor", http.StatusBadRequest)
 			return
 		}
-		if f.delay > 0 {
-			<-time.After(f.delay)
+		if delay > 0 {
+			<-time.After(delay)
 		}
 		h := w.Header()
 		h.Set("Content-Type", "application/json; charset=utf-8")
-		h.Set("Content-Length", strconv.Itoa(len(f.pages[n])))
+		h.Set("Content-Length", strconv.Itoa(len(pages[n])))
 		h.Set("x-ratelimit-limit", "480")
 		h.Set("x-ratelimit-remaining", "479")
 		h.Set("x-ratelimit-reset", "2")
-		_, _ = w.Write(f.pages[n])
+		_, _ = w.Write(pages[n])
 	})
-	f.Server = httptest.NewServer(mux)
-	b.Cleanup(f.Close)
-	return f
+	fmt.Println(httptest.NewServer(mux).URL)
+	select {}
 }
 
 func renderPage(from, to, total, version int) []byte {

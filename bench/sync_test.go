@@ -109,7 +109,7 @@ func (e *engine) sync(b *testing.B) store.Run {
 func BenchmarkFullSync(b *testing.B) {
 	n := contacts(b)
 	pool := database(b)
-	versions := []*fake{newFake(b, n, 0), newFake(b, n, 0), newFake(b, n, 1)}
+	versions := []*fake{newFake(b, n, 0, 0), newFake(b, n, 0, 0), newFake(b, n, 1, 0)}
 	for b.Loop() {
 		_, err := pool.Exec(b.Context(), floorTables+`TRUNCATE integrations, integration_sync_logs, contacts, sync_run_pages, confirming_reads, sync_failures, incidents`)
 		require.NoError(b, err)
@@ -126,7 +126,7 @@ func BenchmarkFullSync(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(peakMemory(b))/1e6, "peak_MB_with_fake")
+	b.ReportMetric(float64(peakMemory(b))/1e6, "peak_MB")
 }
 
 // serve moves the account to another fake.

@@ -190,10 +190,8 @@ func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration 
 		one.add(*f.Contact, hash, row, f.Region)
 	}
 	switch verdict {
-	case rules.Create:
-		return tx.Exec(ctx, insertContacts, append([]any{tenant, integration, observed, run, one.ids}, one.shared()...)...)
-	case rules.Update, rules.Lift:
-		return tx.Exec(ctx, updateContacts, append([]any{integration, observed, run, one.seen}, one.shared()...)...)
+	case rules.Create, rules.Update, rules.Lift:
+		return one.exec(ctx, tx, tenant, integration, observed, run)
 	case rules.Touch:
 		return tx.Exec(ctx, touchContact, integration, f.ExternalID, observed, row.ObservedAt)
 	case rules.Tombstone:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"example.com/enlace/providers"
 	"example.com/enlace/store/rules"
@@ -46,33 +47,29 @@ func collectMarks(rows pgx.Rows, run uuid.UUID) (map[string]*rules.Row, error) {
 	return marks, nil
 }
 
-// insertContacts stores records that the store had none of; a row that came in between is left alone.
-const insertContacts = `
-INSERT INTO contacts (id, tenant_id, integration_id, external_id, name, first_name, last_name, email, phone, emails, phones, email_addresses,
-    phone_numbers, organization_id, owner_id, job_title, custom_fields, content_hash, remote_created_at, remote_updated_at, observed_at,
-    last_run_id, created_at, updated_at)
+// writeContacts stores new records, and writes over rows that are still as the decision saw them; any other row that has
+// come or changed in between is left alone. A row finds its own by the unique index whatever the statistics say. What the
+// decision saw, observed_at, travels in deleted_at, which is null for new records and is set to null in old rows.
+const writeContacts = `
+INSERT INTO contacts AS c (id, tenant_id, integration_id, external_id, name, first_name, last_name, email, phone, emails, phones,
+    email_addresses, phone_numbers, organization_id, owner_id, job_title, custom_fields, content_hash, remote_created_at, remote_updated_at,
+    observed_at, last_run_id, deleted_at, updated_at)
 SELECT u.id, $1, $2, u.external_id, u.name, u.first_name, u.last_name, u.email, u.phone, u.emails::jsonb, u.phones::jsonb,
     u.email_addresses::text[], u.phone_numbers::text[], u.organization_id, u.owner_id, u.job_title, u.custom_fields::jsonb, u.content_hash,
-    u.remote_created_at, u.remote_updated_at, $3, $4, now(), clock_timestamp()
-FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[], $21::timestamptz[], $22::timestamptz[])
-    AS u (id, external_id, name, first_name, last_name, email, phone, emails, phones, email_addresses, phone_numbers, organization_id,
-        owner_id, job_title, custom_fields, content_hash, remote_created_at, remote_updated_at)
-ON CONFLICT (integration_id, external_id) DO NOTHING`
-
-// updateContacts writes over rows that are still as the decision saw them.
-const updateContacts = `
-UPDATE contacts c SET name = u.name, first_name = u.first_name, last_name = u.last_name, email = u.email, phone = u.phone,
-    emails = u.emails::jsonb, phones = u.phones::jsonb, email_addresses = u.email_addresses::text[], phone_numbers = u.phone_numbers::text[],
-    organization_id = u.organization_id, owner_id = u.owner_id, job_title = u.job_title, custom_fields = u.custom_fields::jsonb,
-    content_hash = u.content_hash, remote_created_at = u.remote_created_at, remote_updated_at = u.remote_updated_at,
-    observed_at = greatest(c.observed_at, $2), last_run_id = coalesce($3, c.last_run_id), deleted_at = NULL, merged_into = NULL,
-    updated_at = clock_timestamp()
-FROM unnest($4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-    $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::bytea[], $20::timestamptz[], $21::timestamptz[])
-    AS u (seen, external_id, name, first_name, last_name, email, phone, emails, phones, email_addresses, phone_numbers, organization_id,
-        owner_id, job_title, custom_fields, content_hash, remote_created_at, remote_updated_at)
-WHERE c.integration_id = $1 AND c.external_id = u.external_id AND c.observed_at = u.seen`
+    u.remote_created_at, u.remote_updated_at, $3, $4, u.seen, clock_timestamp()
+FROM unnest($5::uuid[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bytea[], $22::timestamptz[],
+    $23::timestamptz[])
+    AS u (id, seen, external_id, name, first_name, last_name, email, phone, emails, phones, email_addresses, phone_numbers,
+        organization_id, owner_id, job_title, custom_fields, content_hash, remote_created_at, remote_updated_at)
+ON CONFLICT (integration_id, external_id) DO UPDATE SET name = excluded.name, first_name = excluded.first_name,
+    last_name = excluded.last_name, email = excluded.email, phone = excluded.phone, emails = excluded.emails, phones = excluded.phones,
+    email_addresses = excluded.email_addresses, phone_numbers = excluded.phone_numbers, organization_id = excluded.organization_id,
+    owner_id = excluded.owner_id, job_title = excluded.job_title, custom_fields = excluded.custom_fields,
+    content_hash = excluded.content_hash, remote_created_at = excluded.remote_created_at, remote_updated_at = excluded.remote_updated_at,
+    observed_at = greatest(c.observed_at, excluded.observed_at), last_run_id = coalesce(excluded.last_run_id, c.last_run_id),
+    deleted_at = NULL, merged_into = NULL, updated_at = excluded.updated_at
+WHERE c.observed_at = excluded.deleted_at`
 
 // touchContact leaves the trace of a confirming read that found nothing new.
 const touchContact = `
@@ -93,7 +90,7 @@ VALUES ($1, $2, $3, $4, '\x', $5, $6, clock_timestamp()) ON CONFLICT (integratio
 // columns are a batch of contacts, column by column, as unnest wants them.
 type columns struct {
 	ids                                                          []uuid.UUID
-	seen                                                         []time.Time // observed_at of the rows that the decision saw
+	seen                                                         []*time.Time // observed_at of the row that the decision saw; nil: none
 	external, name, first, last, emails, phones, addresses, e164 []string
 	email, phone, organization, owner, job                       []*string
 	custom                                                       []string
@@ -101,14 +98,15 @@ type columns struct {
 	created, updated                                             []*time.Time
 }
 
-// add appends a contact; the id of a new row is made here, the mark of an old one is row's.
+// add appends a contact; row is what the decision saw.
 func (c *columns) add(p providers.Contact, hash [32]byte, row *rules.Row, region string) {
 	n := normalize(p, region)
-	if row == nil {
-		c.ids = append(c.ids, newID())
-	} else {
-		c.seen = append(c.seen, row.ObservedAt)
+	var seen *time.Time
+	if row != nil {
+		seen = &row.ObservedAt
 	}
+	c.ids = append(c.ids, newID())
+	c.seen = append(c.seen, seen)
 	c.external = append(c.external, p.ExternalID)
 	c.name = append(c.name, p.Name)
 	c.first = append(c.first, p.FirstName)
@@ -134,12 +132,17 @@ func (c *columns) add(p providers.Contact, hash [32]byte, row *rules.Row, region
 
 func (c *columns) len() int { return len(c.external) }
 
-// shared are the arguments that insert and update have in common, in their order.
-func (c *columns) shared() []any {
-	return []any{
-		c.external, c.name, c.first, c.last, c.email, c.phone, c.emails, c.phones, c.addresses, c.e164, c.organization, c.owner, c.job,
-		c.custom, c.hashes, c.created, c.updated,
-	}
+// queue adds the write of the contacts to a batch.
+func (c *columns) queue(batch *pgx.Batch, tenant, integration uuid.UUID, observed time.Time, run *uuid.UUID) *pgx.QueuedQuery {
+	return batch.Queue(writeContacts, tenant, integration, observed, run, c.ids, c.seen, c.external, c.name, c.first, c.last, c.email, c.phone,
+		c.emails, c.phones, c.addresses, c.e164, c.organization, c.owner, c.job, c.custom, c.hashes, c.created, c.updated)
+}
+
+// exec writes the contacts at once.
+func (c *columns) exec(ctx context.Context, tx pgx.Tx, tenant, integration uuid.UUID, observed time.Time, run *uuid.UUID) (tag pgconn.CommandTag, err error) {
+	batch := new(pgx.Batch)
+	c.queue(batch, tenant, integration, observed, run).Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
+	return tag, tx.SendBatch(ctx, batch).Close()
 }
 
 func nonEmpty(s string) *string {

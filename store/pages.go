@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,12 +88,12 @@ func (s *Store) commitPage(ctx context.Context, c *Claim, p Page) (counters rule
 
 // decisions are what a page does, sorted by the statements that do it.
 type decisions struct {
-	counters         rules.Counters
-	inserts, updates columns
-	asks             []string
-	unchanged        []bool // of asks: the record stands as unchanged in the counters
-	listed, passed   []string
-	hasFailures      bool
+	counters       rules.Counters
+	writes         columns
+	asks           []string
+	unchanged      []bool // of asks: the record stands as unchanged in the counters
+	listed, passed []string
+	hasFailures    bool
 }
 
 // decide locks the run under its fence, reads the rows of the page and asks the rules.
@@ -120,10 +121,8 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *Claim, p Page) (*decis
 		verdict := rules.Apply(row, rules.Record{Deleted: contact.Deleted, Hash: hash, UpdatedAt: contact.UpdatedAt}, p.Read, rules.Page)
 		unchanged := d.counters.Count(verdict, row != nil && row.Mine, c.Checkpoint.Restarted)
 		switch {
-		case verdict == rules.Create:
-			d.inserts.add(contact, hash, nil, p.Region)
 		case verdict.Stores():
-			d.updates.add(contact, hash, row, p.Region)
+			d.writes.add(contact, hash, row, p.Region)
 		case verdict.Asks():
 			d.ask(contact.ExternalID, unchanged)
 		}
@@ -163,19 +162,17 @@ func (s *Store) sendFenced(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) err
 
 // write stores what was decided.
 func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decisions) error {
-	var inserted, updated int64
+	var written int64
 	batch := new(pgx.Batch)
 	n := d.counters
 	observed := p.Read.ObservedAt()
-	batch.Queue(savePage, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
+	batch.Queue(savePage, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
 		optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper))
-	if d.inserts.len() > 0 {
-		args := append([]any{c.TenantID, c.IntegrationID, observed, c.RunID, d.inserts.ids}, d.inserts.shared()...)
-		batch.Queue(insertContacts, args...).Exec(func(tag pgconn.CommandTag) error { inserted = tag.RowsAffected(); return nil })
-	}
-	if d.updates.len() > 0 {
-		args := append([]any{c.IntegrationID, observed, c.RunID, d.updates.seen}, d.updates.shared()...)
-		batch.Queue(updateContacts, args...).Exec(func(tag pgconn.CommandTag) error { updated = tag.RowsAffected(); return nil })
+	if d.writes.len() > 0 {
+		d.writes.queue(batch, c.TenantID, c.IntegrationID, observed, &c.RunID).Exec(func(tag pgconn.CommandTag) error {
+			written = tag.RowsAffected()
+			return nil
+		})
 	}
 	if p.Sweep {
 		batch.Queue(insertRunPage, c.RunID, c.Checkpoint.Page, d.listed)
@@ -192,7 +189,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 	if err := s.sendFenced(ctx, tx, batch); err != nil {
 		return err
 	}
-	if inserted < int64(d.inserts.len()) || updated < int64(d.updates.len()) {
+	if written < int64(d.writes.len()) {
 		return s.askOvertaken(ctx, tx, c, d, observed)
 	}
 	return nil
@@ -211,19 +208,23 @@ UPDATE integration_sync_logs SET records_created = records_created - $2, records
 // askOvertaken lets confirming reads decide about rows that a webhook changed meanwhile, and counts them as unchanged
 // until then.
 func (s *Store) askOvertaken(ctx context.Context, tx pgx.Tx, c *Claim, d *decisions, observed time.Time) error {
-	var asks []string
-	missed := [2]int64{}
-	for i, ids := range [][]string{d.inserts.external, d.updates.external} {
-		rows, err := tx.Query(ctx, overtaken, c.IntegrationID, ids, c.RunID, observed)
-		if err != nil {
-			return fmt.Errorf("find overtaken rows: %w", err)
+	rows, err := tx.Query(ctx, overtaken, c.IntegrationID, d.writes.external, c.RunID, observed)
+	if err != nil {
+		return fmt.Errorf("find overtaken rows: %w", err)
+	}
+	asks, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("find overtaken rows: %w", err)
+	}
+	var created, updated int64
+	for i, id := range d.writes.external {
+		switch {
+		case !slices.Contains(asks, id):
+		case d.writes.seen[i] == nil:
+			created++
+		default:
+			updated++
 		}
-		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return fmt.Errorf("find overtaken rows: %w", err)
-		}
-		missed[i] = int64(len(list))
-		asks = append(asks, list...)
 	}
 	unchanged := make([]bool, len(asks))
 	for i := range unchanged {
@@ -232,12 +233,12 @@ func (s *Store) askOvertaken(ctx context.Context, tx pgx.Tx, c *Claim, d *decisi
 	if _, err := tx.Exec(ctx, insertAsks, c.RunID, asks, unchanged); err != nil {
 		return fmt.Errorf("ask overtaken rows: %w", err)
 	}
-	if _, err := tx.Exec(ctx, uncount, c.RunID, missed[0], missed[1]); err != nil {
+	if _, err := tx.Exec(ctx, uncount, c.RunID, created, updated); err != nil {
 		return fmt.Errorf("ask overtaken rows: %w", err)
 	}
-	d.counters.Created -= missed[0]
-	d.counters.Updated -= missed[1]
-	d.counters.Unchanged += missed[0] + missed[1]
+	d.counters.Created -= created
+	d.counters.Updated -= updated
+	d.counters.Unchanged += created + updated
 	return nil
 }
 
@@ -267,8 +268,7 @@ func (s *Store) quarantineRefused(ctx context.Context, c Claim, p *Page) {
 		var one columns
 		one.add(contact, ContentHash(contact), nil, p.Region)
 		err := s.Tx(ctx, func(tx pgx.Tx) error {
-			args := append([]any{c.TenantID, c.IntegrationID, p.Read.ObservedAt(), c.RunID, one.ids}, one.shared()...)
-			if _, err := tx.Exec(ctx, insertContacts, args...); err != nil {
+			if _, err := one.exec(ctx, tx, c.TenantID, c.IntegrationID, p.Read.ObservedAt(), &c.RunID); err != nil {
 				return err
 			}
 			return errTried
