@@ -32,37 +32,37 @@ func (t *Text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// A BadRecord says why one record can't be taken: Reason is one of the keys of WORDS §6.
-type BadRecord struct{ Reason, Field, Detail string }
+// RecordError says why one record can't be taken: Reason is one of the keys of WORDS §6.
+type RecordError struct{ Reason, Field, Detail string }
 
-func (e *BadRecord) Error() string {
+func (e *RecordError) Error() string {
 	return strings.TrimRight(e.Reason+" "+e.Field+" "+e.Detail, " ")
 }
 
-// DecodeRecord decodes one record into v: tolerant of unknown names and of names that come twice. The error is a [*BadRecord].
+// DecodeRecord decodes one record into v: tolerant of unknown names and of names that come twice. The error is a [*RecordError].
 func DecodeRecord(raw jsontext.Value, v any) error {
 	if len(raw) > MaxRecord {
-		return &BadRecord{Reason: "too_large"}
+		return &RecordError{Reason: "too_large"}
 	}
 	err := json.Unmarshal(raw, v, jsontext.AllowDuplicateNames(true))
 	if err == nil {
 		return nil
 	}
-	bad := &BadRecord{Reason: "bad_shape"}
+	bad := &RecordError{Reason: "bad_shape"}
 	if s, ok := errors.AsType[*json.SemanticError](err); ok { // its text repeats values, its pointer doesn't
 		bad.Field, _, _ = strings.Cut(strings.TrimPrefix(string(s.JSONPointer), "/"), "/")
 	}
 	return bad
 }
 
-// ReadRecord turns one record into a contact by read, whose error is a [*BadRecord].
+// ReadRecord turns one record into a contact by read, whose error is a [*RecordError].
 func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) (Contact, *Failure) {
 	contact, err := read(raw)
 	if err == nil {
 		return contact, nil
 	}
 	failure := &Failure{Reason: "bad_shape", Payload: slices.Clone(Cut([]byte(raw), MaxFailurePayload))}
-	if bad, ok := errors.AsType[*BadRecord](err); ok {
+	if bad, ok := errors.AsType[*RecordError](err); ok {
 		failure.Reason, failure.Field, failure.Detail = bad.Reason, bad.Field, Cut(bad.Detail, MaxDetail)
 	}
 	var named struct {

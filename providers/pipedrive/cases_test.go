@@ -131,13 +131,13 @@ func TestCases(t *testing.T) {
 	})
 }
 
-func requireError(t *testing.T, err error, kind providers.ErrorKind, variant string) *providers.Error {
+func requireError(t *testing.T, err error, kind providers.ErrorKind, variant string) providers.Error {
 	t.Helper()
 	var e *providers.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, kind, e.Kind)
 	require.Equal(t, variant, e.Variant)
-	return e
+	return *e
 }
 
 // scripted is an account whose persons answer as a case of ../shared/cases/crm says.

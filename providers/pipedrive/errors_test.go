@@ -159,7 +159,7 @@ func TestALongRefusalIsReadInPart(t *testing.T) {
 
 	rest := strings.NewReader(strings.Repeat("x", 5<<20))
 	client := &http.Client{Transport: roundTrip(func(r *http.Request) *http.Response {
-		return &http.Response{StatusCode: 500, Header: http.Header{}, Body: io.NopCloser(rest), ContentLength: -1, Request: r}
+		return &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: io.NopCloser(rest), ContentLength: -1, Request: r}
 	})}
 	err := list(t.Context(), pipedrive.New(pipedrive.Config{}).Contacts(providers.Account{}, client))
 	require.Equal(t, providers.Transient, providers.KindOf(err))

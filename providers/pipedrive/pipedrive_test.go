@@ -2,7 +2,6 @@ package pipedrive_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -184,7 +183,7 @@ func (a *account) Play(t *testing.T, trouble providertest.Trouble) {
 		return
 	}
 	kind, ok := faults[trouble]
-	require.True(t, ok, fmt.Sprintf("the fake cannot play %q", trouble))
+	require.True(t, ok, "the fake cannot play %q", trouble)
 	require.NoError(t, a.fake.Faults(sandbox.Fault{Path: persons, Kind: kind, Times: sandbox.Forever}))
 }
 

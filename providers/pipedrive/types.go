@@ -60,7 +60,7 @@ type address struct {
 	Primary bool           `json:"primary"`
 }
 
-// read makes a contact of one record. The error is a [*providers.BadRecord].
+// read makes a contact of one record. The error is a [*providers.RecordError].
 func read(raw jsontext.Value) (providers.Contact, error) {
 	var p person
 	if err := providers.DecodeRecord(raw, &p); err != nil {
@@ -69,11 +69,11 @@ func read(raw jsontext.Value) (providers.Contact, error) {
 	updated, err := providers.ParseTime(string(p.UpdateTime))
 	switch fields := p.CustomFields.Kind(); {
 	case p.ID == "":
-		return providers.Contact{}, &providers.BadRecord{Reason: "no_id"}
+		return providers.Contact{}, &providers.RecordError{Reason: "no_id"}
 	case err != nil:
-		return providers.Contact{}, &providers.BadRecord{Reason: "bad_time", Field: "update_time", Detail: string(p.UpdateTime)}
+		return providers.Contact{}, &providers.RecordError{Reason: "bad_time", Field: "update_time", Detail: string(p.UpdateTime)}
 	case fields != '{' && fields != 'n' && p.CustomFields != nil:
-		return providers.Contact{}, &providers.BadRecord{Reason: "bad_shape", Field: "custom_fields"}
+		return providers.Contact{}, &providers.RecordError{Reason: "bad_shape", Field: "custom_fields"}
 	case fields != '{' || string(p.CustomFields) == "{}":
 		p.CustomFields = nil
 	}
