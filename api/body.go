@@ -29,12 +29,12 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 			return
 		}
 		body, err := io.ReadAll(r.Body)
-		if err == nil {
-			err = checkJSON(r, rt.body, body)
-		}
-		if tooMuch, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			_ = tooMuch
+		if _, more := errors.AsType[*http.MaxBytesError](err); more {
 			err = tooLarge()
+		} else if err != nil { // the caller broke off: what came can't be the whole
+			err = notJSON(int64(len(body)))
+		} else {
+			err = checkJSON(r, rt.body, body)
 		}
 		if err != nil {
 			s.fail(w, r, err)
@@ -62,15 +62,18 @@ func checkJSON(r *http.Request, rule bodyRule, body []byte) error {
 		f.status = http.StatusUnsupportedMediaType
 		return f
 	}
-	var any json.RawMessage
-	err := json.Unmarshal(body, &any)
+	var whole json.RawMessage
+	err := json.Unmarshal(body, &whole)
 	if err == nil {
 		return nil
 	}
-	position := int64(len(body))
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		position = syntax.Offset
+		return notJSON(syntax.Offset)
 	}
+	return notJSON(int64(len(body)))
+}
+
+func notJSON(position int64) *fault {
 	return &fault{code: codeValidation, status: http.StatusBadRequest, phrase: words.PhraseNotJSON, count: &position, args: words.Args{Field: "body"}}
 }
 

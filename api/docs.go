@@ -4,8 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // exampleID is what ids look like.
@@ -13,17 +11,6 @@ const exampleID = "00000000-0000-4000-8000-000000000001"
 
 //go:embed docs.html
 var docsPage []byte
-
-// describeAPI is what the OpenAPI document says beside the operations.
-func describeAPI(doc *huma.OpenAPI, publicURL string) {
-	doc.Info.Description = "Syncs contacts of CRM accounts durably. Lists are {items, next_cursor}; a refusal is a problem (RFC 9457) whose `code` is stable. " +
-		"A POST that causes work takes an Idempotency-Key: the same key and body give the same answer for a day."
-	doc.Servers = []*huma.Server{{URL: publicURL}}
-	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key":     {Type: "http", Scheme: "bearer", Description: "An API key (enlace_…), the admin key, or a Supabase user's access token. An API key may also come in the header apikey."},
-		"session": {Type: "apiKey", In: "cookie", Name: "enlace_session", Description: "A browser's session; __Host-enlace_session where the server is reached by https."},
-	}
-}
 
 func (s *Server) mountDocs() error {
 	return s.mountRoutes(

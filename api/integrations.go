@@ -219,15 +219,18 @@ func (s *Server) disconnectIntegration(ctx context.Context, in *integrationInput
 	return out, nil
 }
 
+// accountView is an account as the provider tells of it now.
+type accountView struct {
+	ExternalAccountID   string `json:"external_account_id"`
+	ExternalAccountName string `json:"external_account_name"`
+}
+
 type checkOutput struct {
 	Body struct {
-		IntegrationID uuid.UUID `json:"integration_id"`
-		Account       struct {
-			ExternalAccountID   string `json:"external_account_id"`
-			ExternalAccountName string `json:"external_account_name"`
-		} `json:"account"`
-		CheckedAt time.Time `json:"checked_at"`
-		Woken     bool      `json:"woken" doc:"A run that waited goes on."`
+		IntegrationID uuid.UUID   `json:"integration_id"`
+		Account       accountView `json:"account"`
+		CheckedAt     time.Time   `json:"checked_at"`
+		Woken         bool        `json:"woken" doc:"A run that waited goes on."`
 	}
 }
 
@@ -258,7 +261,7 @@ func (s *Server) checkIntegration(ctx context.Context, in *integrationInput) (*c
 	}
 	out := &checkOutput{}
 	out.Body.IntegrationID, out.Body.CheckedAt = id, s.opts.Now()
-	out.Body.Account.ExternalAccountID, out.Body.Account.ExternalAccountName = identity.ExternalID, identity.Name
+	out.Body.Account = accountView{identity.ExternalID, identity.Name}
 	out.Body.Woken, err = s.wake(ctx, i)
 	return out, err
 }

@@ -30,7 +30,7 @@ func (s *Server) mountKeys() error {
 	)
 }
 
-type meOutput struct{ Body meBody }
+type meOutput struct{ Body meView }
 
 func (s *Server) readMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	return &meOutput{s.me(callOf(ctx).principal)}, nil

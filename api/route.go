@@ -232,15 +232,9 @@ func (s *Server) newHuma() huma.API {
 	cfg := huma.DefaultConfig("enlace", "1")
 	cfg.CreateHooks = nil // would add $schema to every answer
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
-	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Transformers = []huma.Transformer{s.wordRefusals}
 	describeAPI(cfg.OpenAPI, s.publicURL.String())
 	return huma.NewAPI(cfg, humaAdapter{s})
-}
-
-// schemaName is a type's name in the document: "Run", not "RunView".
-func schemaName(t reflect.Type, hint string) string {
-	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "View")
 }
 
 // wordRefusals turns what Huma itself refuses into a problem in our words.

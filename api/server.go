@@ -134,6 +134,7 @@ func New(o Options) (*Server, error) {
 	if err := s.mountAll(); err != nil {
 		return nil, err
 	}
+	completeSchemas(s.huma.OpenAPI())
 	s.handler = s.logged(s.recovered(s.cors(http.HandlerFunc(s.dispatch))))
 	return s, nil
 }

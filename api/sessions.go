@@ -51,7 +51,7 @@ type signInInput struct {
 
 type sessionOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
-	Body      meBody
+	Body      meView
 }
 
 func (s *Server) signIn(ctx context.Context, in *signInInput) (*sessionOutput, error) {
@@ -122,16 +122,16 @@ func (s *Server) cookie(value string, maxAge int) http.Cookie {
 	}
 }
 
-// meBody says who the caller is.
-type meBody struct {
+// meView says who the caller is.
+type meView struct {
 	TenantID  *uuid.UUID `json:"tenant_id" doc:"Null for an admin who acts for no tenant in particular."`
 	Admin     bool       `json:"admin"`
 	Actor     string     `json:"actor"`
 	ExpiresAt *time.Time `json:"expires_at" doc:"When the session or token ends; null: it doesn't."`
 }
 
-func (s *Server) me(p Principal) meBody {
-	m := meBody{Admin: p.Admin, Actor: p.Actor}
+func (s *Server) me(p Principal) meView {
+	m := meView{Admin: p.Admin, Actor: p.Actor}
 	if p.Tenant != uuid.Nil {
 		m.TenantID = &p.Tenant
 	}

@@ -43,6 +43,8 @@ type world struct {
 	http   *httptest.Server
 	log    *bytes.Buffer
 
+	document *document
+
 	tenant, other       uuid.UUID
 	key, otherKey       string
 	integration, theirs uuid.UUID
@@ -73,6 +75,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.server, err = api.New(o)
 	require.NoError(t, err)
 	require.NoError(t, w.server.Start(t.Context()))
+	w.document = readDocument(t, w.server.Handler())
 	w.http = httptest.NewServer(w.server.Handler())
 	t.Cleanup(func() {
 		w.server.Close()
@@ -140,6 +143,7 @@ func (w *world) do(t *testing.T, a ask) answer {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
+	w.document.check(t, resp, body)
 	return answer{resp, body}
 }
 
