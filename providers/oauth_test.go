@@ -113,7 +113,7 @@ func TestARefusalIsTriedOnceAndTellsNoSecret(t *testing.T) {
 	o := tokenHost(t, func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
 		_ = r.ParseForm()
-		answerJSON(w, 400, `{"error":"invalid_grant","message":"`+r.PostForm.Encode()+` a:secret&more `+strings.Repeat("x ", 2<<20)+`"}`)
+		answerJSON(w, 400, `{"error":"invalid_grant","message":"`+r.PostForm.Encode()+` a:secret&more `+strings.Repeat("x ", 700_000)+`"}`)
 	})
 	_, err := o.Refresh(t.Context(), "refresh-1")
 	require.Equal(t, providers.NeedsReauth, providers.KindOf(err))
@@ -166,10 +166,12 @@ func TestTheClientSecretFollowsNoRedirect(t *testing.T) {
 func TestOnlyTheContextEndsARefresh(t *testing.T) {
 	t.Parallel()
 
-	arrived, answer := make(chan struct{}, 3), make(chan struct{})
+	refreshing, answer := make(chan struct{}), make(chan struct{})
 	o := tokenHost(t, func(w http.ResponseWriter, r *http.Request) {
-		arrived <- struct{}{}
-		_, _ = io.Copy(io.Discard, r.Body) // the server notices a client that left only then
+		_ = r.ParseForm() // the server notices a client that left only after the body
+		if r.PostForm.Get("grant_type") == "refresh_token" {
+			close(refreshing)
+		}
 		select {
 		case <-answer:
 			answerJSON(w, 200, granted)
@@ -183,15 +185,13 @@ func TestOnlyTheContextEndsARefresh(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, providers.Transient, providers.KindOf(err))
 	require.Equal(t, providers.Transient, providers.KindOf(o.Revoke(t.Context(), "refresh-1")))
-	<-arrived
-	<-arrived
 
 	done := make(chan error, 1)
 	go func() {
 		_, err := o.Refresh(context.WithoutCancel(t.Context()), "refresh-1")
 		done <- err
 	}()
-	<-arrived
+	<-refreshing
 	select {
 	case err := <-done:
 		require.NoError(t, err, "ended before its answer")
