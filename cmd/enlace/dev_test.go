@@ -14,8 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const readyLine = "enlace is ready at "
-
 // devEnv is what a bare machine has. HOME is needed for nothing: the data folder is named.
 func devEnv(more ...string) []string { return append([]string{"PATH=" + os.Getenv("PATH")}, more...) }
 
@@ -41,7 +39,7 @@ func TestDevKeepsItsDataThroughStopsAndKills(t *testing.T) {
 	start := func(t *testing.T) (*server, string) {
 		t.Helper()
 		s := startServer(t, nil, devEnv(), "dev", "--addr", "127.0.0.1:0", "--data", dir, "--contacts", "20")
-		base := s.ready(t, readyLine)
+		base := s.ready(t)
 		status, body := get(t, base+"/readyz", "")
 		require.Equal(t, http.StatusOK, status, body)
 		return s, base

@@ -25,7 +25,7 @@ func newLogger(w io.Writer, level logLevel) zerolog.Logger {
 // isTerminal reports whether a person is at the other end of a stream.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is small
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // queueLog is River's log in ours: warnings and errors, less the two that say what we do on purpose.
@@ -55,6 +55,7 @@ func (q *quiet) Handle(ctx context.Context, r slog.Record) error {
 	if ended {
 		return nil
 	}
+	r.Time = time.Time{} // the logger writes one itself
 	return q.Handler.Handle(ctx, r)
 }
 

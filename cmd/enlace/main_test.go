@@ -52,12 +52,18 @@ type ended struct {
 // enlace runs the program with exactly this environment.
 func enlace(t *testing.T, env []string, args ...string) ended {
 	t.Helper()
+	return withInput(t, env, "", args...)
+}
+
+// withInput is enlace with something to read.
+func withInput(t *testing.T, env []string, input string, args ...string) ended {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), commandLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append([]string{}, env...)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 		require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/enlace/api"
+	"example.com/enlace/dashboard"
 	"example.com/enlace/jobs"
 	"example.com/enlace/providers"
 	"example.com/enlace/store"
@@ -139,10 +140,12 @@ func (p *process) answer(ctx context.Context, more func(*api.Options)) error {
 		AdminKey:         p.cfg.AdminKey.reveal(),
 		JWT:              p.cfg.jwt(),
 		AllowBareConnect: p.cfg.ConnectAllowBare,
-		Ready:            func(ctx context.Context) error { return checkSchema(ctx, p.pool) },
 	}
 	if more != nil {
 		more(&o)
+	}
+	if o.Dashboard, err = dashboard.Files(dashboard.Options{Demo: o.Dev, Providers: p.list}); err != nil {
+		return fmt.Errorf("make the dashboard: %w", err)
 	}
 	server, err := api.New(o)
 	if err != nil {
@@ -182,13 +185,11 @@ func (p *process) wait(ctx context.Context) error {
 }
 
 // close ends the process in good order: no new request or job, what runs may finish, then the vault's exchanges, then
-// the pool. It takes at most until ctx or [stopLimit]; nothing is lost then either, the next process takes over.
+// the pool. It takes no longer than [stopLimit]; what had not finished is lost to nobody: the next process takes over.
 func (p *process) close(ctx context.Context) {
-	began := time.Now()
-	within := func(d time.Duration) (context.Context, context.CancelFunc) {
-		return context.WithDeadline(context.WithoutCancel(ctx), began.Add(d))
-	}
-	work, cancel := within(workLimit)
+	exchanges, cancel := context.WithTimeout(context.WithoutCancel(ctx), vaultLimit)
+	defer cancel()
+	work, cancel := context.WithTimeout(exchanges, workLimit)
 	defer cancel()
 	var stopping errgroup.Group
 	stopping.Go(func() error { return p.stopServing(work) })
@@ -199,8 +200,6 @@ func (p *process) close(ctx context.Context) {
 		p.log.Warn().Err(err).Msg("not everything had finished when the time to stop was over; it is taken up again by the next process")
 	}
 	if p.vault != nil {
-		exchanges, cancel := within(vaultLimit)
-		defer cancel()
 		if err := p.vault.Close(exchanges); err != nil {
 			p.log.Warn().Err(err).Msg("a token host had not answered when the time to stop was over")
 		}

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -109,29 +110,49 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 
 	addr := freeAddr(t)
-	s := startServer(t, nil, []string{
+	env := []string{
 		"DATABASE_URL=" + storetest.URL(t), "ENCRYPTION_KEY=" + goodKey, "PUBLIC_URL=http://" + addr, "LISTEN_ADDR=" + addr,
-	}, "api")
+	}
+	key := strings.TrimSpace(enlace(t, env, "keys", "new", "--tenant", demoTenant).stdout)
+	s := startServer(t, nil, env, "api")
 	waitFor(t, s, "http://"+addr+"/readyz")
 
-	// A request whose body never comes keeps the server waiting for it.
+	// A request whose body doesn't come keeps the server from stopping.
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	_, err = fmt.Fprintf(conn, "POST /functions/v1/sync-crm HTTP/1.1\r\nHost: %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n{", addr)
+	_, err = fmt.Fprintf(conn, "POST /v1/connect-sessions HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", addr, key)
 	require.NoError(t, err)
+	answer := make([]byte, len("HTTP/1.1 100"))
+	_, err = io.ReadFull(conn, answer)
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 100", string(answer), "it waits for the body")
 
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	for !strings.Contains(s.stderr.String(), `"stopping"`) {
-		select {
-		case <-s.ended:
-			require.Fail(t, "it ended", s.stderr)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	said(t, s, `"stopping"`)
+	began := time.Now()
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.ended
+	require.Less(t, time.Since(began), workLimit/2)
 	require.NotEqual(t, exitOK, s.cmd.ProcessState.ExitCode())
+}
+
+// said waits until the log says something.
+func said(t *testing.T, s *server, text string) {
+	t.Helper()
+	limit := time.After(commandLimit)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(s.stderr.String(), text) {
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			require.Contains(t, s.stderr.String(), text, "it ended")
+		case <-limit:
+			require.Fail(t, "it never said it", s.stderr)
+		}
+	}
 }
 
 func TestServeRefusesTheKeyThatEverybodyKnows(t *testing.T) {
@@ -140,7 +161,7 @@ func TestServeRefusesTheKeyThatEverybodyKnows(t *testing.T) {
 	database := storetest.URL(t)
 	dir := openDir(t)
 	dev := startServer(t, nil, devEnv("DATABASE_URL="+database), "dev", "--addr", "127.0.0.1:0", "--data", dir, "--contacts", "1")
-	base := dev.ready(t, readyLine)
+	base := dev.ready(t)
 	require.NoDirExists(t, dir+"/postgres", "the database of DATABASE_URL is used")
 
 	env := []string{
@@ -155,13 +176,7 @@ func TestServeRefusesTheKeyThatEverybodyKnows(t *testing.T) {
 	status, _ := get(t, base+"/v1/syncs", devKey)
 	require.Equal(t, http.StatusUnauthorized, status)
 	s := startServer(t, nil, append(env, "PUBLIC_URL=https://enlace.example.com"), "serve")
-	for !strings.Contains(s.stderr.String(), `"started"`) {
-		select {
-		case <-s.ended:
-			require.Fail(t, "it ended", s.stderr)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	said(t, s, `"started"`)
 }
 
 func TestKeysAtTheCommandLine(t *testing.T) {

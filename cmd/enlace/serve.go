@@ -44,8 +44,16 @@ Needs DATABASE_URL, ENCRYPTION_KEY, PUBLIC_URL and the providers' credentials; "
 	}
 }
 
-// runProcess runs until it is asked to stop.
+// runProcess runs until it is asked to stop, which may be while it still starts.
 func (a *app) runProcess(ctx context.Context, cfg *config, r role) error {
+	err := a.runRole(ctx, cfg, r)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (a *app) runRole(ctx context.Context, cfg *config, r role) error {
 	log := newLogger(a.stderr, cfg.LogLevel)
 	listener, err := listen(ctx, string(cfg.ListenAddr), "LISTEN_ADDR")
 	if err != nil {

@@ -77,15 +77,17 @@ func (s *server) read(stdout io.Reader) {
 	}
 }
 
+const readyLine = "enlace is ready at "
+
 // ready waits for the line that says where it is, and checks that it is true.
-func (s *server) ready(t *testing.T, prefix string) string {
+func (s *server) ready(t *testing.T) string {
 	t.Helper()
 	limit := time.After(commandLimit)
 	for {
 		select {
 		case line, more := <-s.lines:
 			require.True(t, more, "it ended: %s", s.stderr)
-			if base, ok := strings.CutPrefix(line, prefix); ok {
+			if base, ok := strings.CutPrefix(line, readyLine); ok {
 				return base
 			}
 		case <-limit:
@@ -94,20 +96,17 @@ func (s *server) ready(t *testing.T, prefix string) string {
 	}
 }
 
-// stopLimitOfTests is what people are promised; a busy machine gets no more of it.
-const stopLimitOfTests = stopLimit
-
-// stop sends a signal and returns how it ended.
+// stop sends a signal and returns how it ended, which people are promised to see in time.
 func (s *server) stop(t *testing.T, signal os.Signal) int {
 	t.Helper()
 	began := time.Now()
 	require.NoError(t, s.cmd.Process.Signal(signal))
 	select {
 	case <-s.ended:
-	case <-time.After(2 * stopLimitOfTests):
+	case <-time.After(2 * stopLimit):
 		require.Fail(t, "it didn't stop", s.stderr)
 	}
-	require.Less(t, time.Since(began), stopLimitOfTests)
+	require.Less(t, time.Since(began), stopLimit)
 	return s.cmd.ProcessState.ExitCode()
 }
 

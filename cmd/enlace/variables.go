@@ -27,7 +27,7 @@ func (secret) String() string { return "[set]" }
 func (s secret) GoString() string { return s.String() }
 
 // MarshalText hides the secret from JSON and logs.
-func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil } //nolint:unparam // encoding.TextMarshaler
 
 // reveal is the secret itself, for whom it is meant.
 func (s secret) reveal() string { return string(s) }
