@@ -42,6 +42,7 @@ var durable = map[string]string{
 // disposable are those of a server that nobody needs after a crash. Every package's tests open pools at once.
 var disposable = map[string]string{
 	"fsync":              "off",
+	"autovacuum":         "off",
 	"synchronous_commit": "off",
 	"full_page_writes":   "off",
 	"max_wal_size":       "4GB",
