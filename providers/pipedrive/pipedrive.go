@@ -79,15 +79,15 @@ func (cfg Config) base(account providers.Account) string {
 	return APIBaseURL
 }
 
-// trusts says whether a token may be sent to an API domain: https, a host of Pipedrive, no port, user or path; or below
-// the configured base URL.
+// trusts says whether a token may be sent to an API domain: https and a host of Pipedrive, no port, user or path, which
+// the comparison with the host alone excludes; or below the configured base URL.
 func (cfg Config) trusts(domain string) bool {
 	if base := cfg.APIBaseURL; base != "" && (domain == base || strings.HasPrefix(domain, base+"/")) {
 		u, err := url.Parse(domain)
 		return err == nil && u.RawQuery == "" && u.Fragment == "" && path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
 	}
 	u, err := url.Parse(domain)
-	return err == nil && domain == "https://"+u.Host && u.Port() == "" && strings.HasSuffix(u.Host, hostSuffix) && len(u.Host) > len(hostSuffix)
+	return err == nil && domain == "https://"+u.Host && strings.HasSuffix(u.Host, hostSuffix) && len(u.Host) > len(hostSuffix)
 }
 
 // nextMidnight is when the day's budget comes back. The docs say midnight of the server's zone without naming it; UTC
