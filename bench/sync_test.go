@@ -55,7 +55,7 @@ func tempDir(b *testing.B) string {
 	b.Helper()
 	dir, err := os.MkdirTemp("", "enlace-bench-")
 	require.NoError(b, err)
-	require.NoError(b, os.Chmod(dir, 0o755)) //nolint:gosec // the account of the server, not ours, must enter it
+	require.NoError(b, os.Chmod(dir, 0o755)) // the server's account, not ours, must enter it
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }

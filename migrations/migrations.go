@@ -109,6 +109,13 @@ func Check(ctx context.Context, pool *pgxpool.Pool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, provider.Close()) }()
+	var ours bool
+	if err := pool.QueryRow(ctx, `SELECT to_regclass('enlace.schema_migrations') IS NOT NULL`).Scan(&ours); err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if !ours {
+		return errors.New("the database has not been prepared: run `enlace migrate`")
+	}
 	pending, err := provider.HasPending(ctx)
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)

@@ -21,7 +21,7 @@ func TestFromEmptyAndTwice(t *testing.T) {
 	t.Parallel()
 
 	pool := storetest.Open(t, storetest.EmptyURL(t))
-	require.Error(t, migrations.Check(t.Context(), pool), "an empty database is not ready")
+	require.ErrorContains(t, migrations.Check(t.Context(), pool), "run `enlace migrate`", "an empty database is not ready")
 	first, err := migrations.Up(t.Context(), pool)
 	require.NoError(t, err)
 	require.Equal(t, newest+migrations.RiverVersion, first.Applied)
@@ -116,7 +116,7 @@ func TestOnTheEarlierSystemsTables(t *testing.T) {
 		`SELECT tenant_id::text, count(*) FROM integration_sync_logs GROUP BY 1`))
 	require.Equal(t, map[string]int{"owners": 1}, counts(t, pool, `SELECT polname::text, count(*) FROM pg_policy WHERE polname = 'owners' GROUP BY 1`))
 
-	t.Run("TheOldDashboardStillWorks", func(t *testing.T) { //nolint:paralleltest // goes on
+	t.Run("TheOldDashboardStillWorks", func(t *testing.T) {
 		as(t, pool, "20000000-0000-4000-8000-000000000001", func(tx pgx.Tx) {
 			var n int
 			require.NoError(t, tx.QueryRow(t.Context(), `SELECT count(*) FROM (SELECT * FROM integrations) i`).Scan(&n))

@@ -111,11 +111,9 @@ UPDATE confirming_reads SET result = 'absent', begun_at = $3, done_at = $4 WHERE
 func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool) error {
 	err := s.Tx(ctx, func(tx pgx.Tx) error {
 		var n rules.Counters
-		var mine bool
-		verdict := rules.Unchanged
 		if !absentPhase || f.Contact != nil {
-			var err error
-			if verdict, mine, err = s.confirm(ctx, tx, c.TenantID, c.IntegrationID, &c.RunID, f); err != nil {
+			verdict, mine, err := s.confirm(ctx, tx, c.TenantID, c.IntegrationID, &c.RunID, f)
+			if err != nil {
 				return err
 			}
 			n.Confirmed(verdict, f.Unchanged, mine)

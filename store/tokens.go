@@ -43,7 +43,7 @@ SELECT id, tenant_id, provider, status, coalesce(status_reason, ''), coalesce(ex
     access_token <> '' IS TRUE AND (expires_at IS NULL OR expires_at > clock_timestamp() + $3::interval),
     coalesce(refresh_lease_until > clock_timestamp(), false),
     coalesce(refresh_lease_until > clock_timestamp() - $4::interval, false)
-FROM integrations WHERE id = $1`
+FROM integrations WHERE id = $1` //nolint:gosec // names of columns
 
 // Tokens reads an integration's tokens; [ErrNotFound] if there is no such integration.
 func (s *Store) Tokens(ctx context.Context, id uuid.UUID, ages TokenAges) (Tokens, error) {

@@ -173,6 +173,7 @@ func past(seconds int) string {
 }
 
 func oldRecordsComeInAFullSync(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 1200})
 	old := time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)
 	require.NoError(t, w.fake.Put(w.company, `{"id":17,"name":"Old One","add_time":"`+old+`","update_time":"`+old+`"}`))
@@ -188,6 +189,7 @@ func oldRecordsComeInAFullSync(t *testing.T) {
 }
 
 func tiesInUpdateTimeLoseNothing(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0})
 	w.start(t)
 	require.Equal(t, store.Finished, *w.sync(t, store.Full).Outcome)
@@ -215,6 +217,7 @@ func tiesInUpdateTimeLoseNothing(t *testing.T) {
 }
 
 func missingTimesMoveNothing(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0})
 	script(t, w, "pd-03")
 	w.start(t)
@@ -229,6 +232,7 @@ func missingTimesMoveNothing(t *testing.T) {
 }
 
 func everyShapeOfCursorIsFollowed(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0})
 	script(t, w, "pd-04")
 	w.start(t)
@@ -244,6 +248,7 @@ func everyShapeOfCursorIsFollowed(t *testing.T) {
 }
 
 func aRepeatingCursorAndAHangEnd(t *testing.T) {
+	t.Helper()
 	t.Run("a cursor that repeats", func(t *testing.T) {
 		t.Parallel()
 
@@ -275,6 +280,7 @@ func aRepeatingCursorAndAHangEnd(t *testing.T) {
 }
 
 func ourWrongSecretTouchesNoTenant(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 10})
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET expires_at = now() - interval '1 minute'`)
 	require.NoError(t, err)
@@ -301,6 +307,7 @@ func (w *world) tokens(t *testing.T) (s string) {
 }
 
 func aFailedRefreshIsNotSwallowed(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 10})
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET expires_at = now() - interval '10 minutes'`)
 	require.NoError(t, err)
@@ -318,6 +325,7 @@ func aFailedRefreshIsNotSwallowed(t *testing.T) {
 }
 
 func manyRefusedTokensRefreshOnce(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 1200})
 	require.NoError(t, w.fake.Configure(func(s *sandbox.PipedriveSettings) { s.RotateRefreshTokens = true }))
 	before := w.tokens(t)
@@ -333,6 +341,7 @@ func manyRefusedTokensRefreshOnce(t *testing.T) {
 }
 
 func fieldsOfV2AndNulls(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0})
 	script(t, w, "pd-09")
 	w.start(t)
@@ -360,6 +369,7 @@ func fieldsOfV2AndNulls(t *testing.T) {
 }
 
 func serverErrorsAreTriedAgain(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0, spans: worker.Spans{Backoff: 20 * time.Millisecond}})
 	script(t, w, "pd-10")
 	w.start(t)
@@ -381,6 +391,7 @@ func serverErrorsAreTriedAgain(t *testing.T) {
 }
 
 func deletionsWithoutATimeAreFound(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 10})
 	require.NoError(t, w.fake.Configure(func(s *sandbox.PipedriveSettings) { s.DeleteMovesTime = false }))
 	w.start(t)
@@ -403,6 +414,7 @@ func deletionsWithoutATimeAreFound(t *testing.T) {
 }
 
 func massDisappearanceAsksAPerson(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 1000})
 	w.start(t)
 	require.Equal(t, store.Finished, *w.sync(t, store.Full).Outcome)
@@ -424,6 +436,7 @@ func massDisappearanceAsksAPerson(t *testing.T) {
 }
 
 func aRetiredEndpointStopsOnce(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 10})
 	w.start(t)
 	require.Equal(t, store.Finished, *w.sync(t, store.Full).Outcome)
@@ -439,6 +452,7 @@ func aRetiredEndpointStopsOnce(t *testing.T) {
 }
 
 func burstAndDayAreToldApart(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 0})
 	script(t, w, "pd-14")
 	w.start(t)
@@ -480,6 +494,7 @@ func (w *world) pass(t *testing.T) {
 }
 
 func theFirewallPausesTheAccount(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, worldOptions{contacts: 10})
 	script(t, w, "pd-15")
 	w.start(t)
@@ -501,6 +516,7 @@ func theFirewallPausesTheAccount(t *testing.T) {
 }
 
 func aDisconnectAlwaysWorks(t *testing.T) {
+	t.Helper()
 	for name, fault := range map[string]*sandbox.Fault{
 		"a: revoke answers":     nil,
 		"b: revoke fails":       {Path: "/oauth/revoke", Kind: sandbox.Fault500, Times: sandbox.Forever},

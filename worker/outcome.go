@@ -186,7 +186,7 @@ func (s *slice) backoff(n int) time.Duration {
 	for range n - 1 {
 		d = min(3*d, longestBackoff)
 	}
-	return d + rand.N(d/10+1)
+	return d + rand.N(d/10+1) //nolint:gosec // a spread, not a secret
 }
 
 func (s *slice) report(ctx context.Context, code words.Code, e *providers.Error) error {
@@ -214,7 +214,7 @@ func (s *slice) park(ctx context.Context, wait time.Duration, e *providers.Error
 	if wait <= 0 {
 		wait = s.untilQuotaReset()
 	}
-	wait += rand.N(time.Minute) // not everybody at midnight
+	wait += rand.N(time.Minute) //nolint:gosec // a spread: not everybody at midnight
 	if _, err := s.engine.Store.BlockAccount(ctx, s.provider.Name, s.account, wait, string(words.QuotaExhausted), s.pace.hasAnswered()); err != nil {
 		return err
 	}

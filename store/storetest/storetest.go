@@ -38,46 +38,46 @@ var shared = sync.OnceValues(func() (s server, err error) {
 })
 
 // ServerURL is the address of the shared server's maintenance database, for tests that make their own databases.
-func ServerURL(t testing.TB) string {
-	t.Helper()
+func ServerURL(tb testing.TB) string {
+	tb.Helper()
 	s, err := shared()
-	require.NoError(t, err, "tests need a Postgres: install one, or set ENLACE_TEST_DATABASE_URL")
+	require.NoError(tb, err, "tests need a Postgres: install one, or set ENLACE_TEST_DATABASE_URL")
 	return s.dsn
 }
 
 // URL is the address of a new database, migrated to the newest version. It is dropped when the test has passed.
-func URL(t testing.TB) string {
-	t.Helper()
-	return database(t, migrator{})
+func URL(tb testing.TB) string {
+	tb.Helper()
+	return database(tb, migrator{})
 }
 
 // EmptyURL is the address of a new database without anything in it.
-func EmptyURL(t testing.TB) string {
-	t.Helper()
-	return database(t, pgtestdb.NoopMigrator{})
+func EmptyURL(tb testing.TB) string {
+	tb.Helper()
+	return database(tb, pgtestdb.NoopMigrator{})
 }
 
 // Pool is a pool on a new, migrated database, opened as the product opens it.
-func Pool(t testing.TB) *pgxpool.Pool {
-	t.Helper()
-	return Open(t, URL(t))
+func Pool(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	return Open(tb, URL(tb))
 }
 
 // Open opens a pool that is closed before the database is dropped.
-func Open(t testing.TB, dsn string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := store.Open(t.Context(), dsn, store.PoolOptions{MaxConns: 10, Name: "test"})
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+func Open(tb testing.TB, dsn string) *pgxpool.Pool {
+	tb.Helper()
+	pool, err := store.Open(tb.Context(), dsn, store.PoolOptions{MaxConns: 10, Name: "test"})
+	require.NoError(tb, err)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
-func database(t testing.TB, m pgtestdb.Migrator) string {
-	t.Helper()
-	u, err := url.Parse(ServerURL(t))
-	require.NoError(t, err)
+func database(tb testing.TB, m pgtestdb.Migrator) string {
+	tb.Helper()
+	u, err := url.Parse(ServerURL(tb))
+	require.NoError(tb, err)
 	password, _ := u.User.Password()
-	conf := pgtestdb.Custom(t, pgtestdb.Config{
+	conf := pgtestdb.Custom(tb, pgtestdb.Config{
 		DriverName: "pgx", Host: u.Hostname(), Port: u.Port(), User: u.User.Username(), Password: password,
 		Database: strings.TrimPrefix(u.Path, "/"), Options: u.RawQuery, ForceTerminateConnections: true,
 		TestRole: &pgtestdb.Role{Username: "enlace_test", Password: "enlace_test", Capabilities: "SUPERUSER"},

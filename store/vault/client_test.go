@@ -114,7 +114,7 @@ func TestClientReachesTheAccountsHostAlone(t *testing.T) {
 	w := newWorld(t)
 	id := w.integration(t, time.Hour)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("%s %s reached another host", r.Method, r.URL) //nolint:testifylint // not the test's goroutine
+		t.Errorf("%s %s reached another host", r.Method, r.URL)
 	}))
 	t.Cleanup(elsewhere.Close)
 	redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))

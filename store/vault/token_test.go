@@ -143,8 +143,8 @@ func TestCallersContextDoesNotReachTheExchange(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- w.vault.Close(t.Context()) }()
 	select {
-	case <-closed:
-		require.Fail(t, "a graceful stop must wait for the exchange")
+	case err := <-closed:
+		require.Fail(t, "a graceful stop must wait for the exchange", "%v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(release)
