@@ -43,7 +43,8 @@ type connectWorld struct {
 	worker  *worker.Worker
 	fake    *sandbox.Pipedrive
 	sandbox *httptest.Server
-	base    string // of our server
+	server  *api.Server
+	base    string // its address
 	tenant  uuid.UUID
 	key     string // an API key of the tenant
 	log     *connectLog
@@ -103,9 +104,9 @@ func newConnectWorld(t *testing.T, change func(*api.Options)) *connectWorld {
 	if change != nil {
 		change(&options)
 	}
-	made, err := api.New(options)
+	w.server, err = api.New(options)
 	require.NoError(t, err)
-	server.Config.Handler = made.Handler()
+	server.Config.Handler = w.server.Handler()
 	server.Start()
 	t.Cleanup(server.Close)
 	return w

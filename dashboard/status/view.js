@@ -186,9 +186,9 @@ function menu(i) {
       button(common('disconnect'), 'disconnect', i.id, 'ghost')));
 }
 
-function freshness(i) {
-  if (active(i.run) && i.run.started_at) return `${label(i.run.sync_type)} · ${label('started', { at: format.at(day(i.run.started_at)) })}`;
-  if (active(i.run)) return label(i.run.sync_type);
+function freshness(i, runs) {
+  const kind = active(i.run) && label(runs.some((run) => run.id !== i.run.id) ? i.run.sync_type : 'first');
+  if (kind) return i.run.started_at ? `${kind} · ${label('started', { at: format.at(day(i.run.started_at)) })}` : kind;
   return i.fresh_as_of ? common('fresh', { asof: day(i.fresh_as_of) }) : '';
 }
 
@@ -201,7 +201,7 @@ function card(i, s) {
       h('div', { class: 'grow' }, h('h2', { id: `name-${i.id}` }, i.provider_title), h('p', null, i.external_account_name || '')),
       badge(words, i.id)),
     h('div', { class: 'body' }, body(i, runs, words)),
-    h('footer', null, h('span', { class: 's muted fresh' }, freshness(i)), h('span', { class: 'grow only-wide' }), mainButton(i, s.busy.has(i.id)), menu(i)));
+    h('footer', null, h('span', { class: 's muted fresh' }, freshness(i, runs)), h('span', { class: 'grow only-wide' }), mainButton(i, s.busy.has(i.id)), menu(i)));
 }
 
 /* OAuth landing (WORDS §7) */
@@ -224,6 +224,7 @@ function landing(s) {
     h('header', null,
       h('span', { class: 'mark', 'aria-hidden': 'true' }, (title || 'e').charAt(0)),
       h('div', { class: 'grow' }, h('h2', { id: 'landed' }, problem ? problem.title : title || 'enlace'), h('p', null, i?.external_account_name || '')),
+      i && badge(badgeOf(i), 'landed'),
       h('button', { type: 'button', class: 'btn ghost icon', 'data-act': 'leave', 'aria-label': label('close') }, icon('close'))),
     h('div', { class: 'body' }, say('', words.sentence)),
     act && act[1] && text && h('footer', null, h('span', { class: 'grow only-wide' }), button(text, act[0], act[1], 'primary', { 'data-first': true })));
@@ -298,11 +299,11 @@ function liveMark(s) {
 }
 
 const switches = () => h('span', { class: 'switches' },
-  h('button', { type: 'button', class: 'btn ghost', 'data-act': 'language', lang: format.lang() === 'es' ? 'en' : 'es' }, label('language')),
+  h('button', { type: 'button', class: 'btn ghost', 'data-act': 'language', lang: format.lang() === 'es' ? 'en' : 'es', 'aria-label': label('language'), title: label('language') }, label('languageShort')),
   h('button', { type: 'button', class: 'btn ghost icon', 'data-act': 'theme', 'aria-label': label('theme'), title: label('theme') }, icon('theme')));
 
-function places(s) {
-  const list = [['plug', 'integrations', '#main'], ['list', 'runs', '#runs'], ['code', 'api', '/docs']];
+function places(s, short) {
+  const list = [['plug', short ? 'accountsTab' : 'integrations', '#main'], ['list', short ? 'runsTab' : 'runs', '#runs'], ['code', 'api', '/docs']];
   if (s.me.admin) list.push(['gear', 'queue', '/riverui/']);
   return list.map(([image, name, href], n) => h('a', { href, 'aria-current': n === 0 ? 'page' : undefined }, icon(image), h('span', null, label(name))));
 }
@@ -319,6 +320,12 @@ function offline(s) {
   return h('p', { class: 'offline', 'data-key': 'offline' }, line('screens', 'offline', { at: s.readAt }).sentence);
 }
 
+// shownCards leaves out the account in whose place the landing stands.
+function shownCards(s) {
+  const instead = s.landing?.result === 'connected' ? s.landing.integration_id : '';
+  return s.order.map((id) => s.integrations.find((i) => i.id === id)).filter((i) => i && i.id !== instead);
+}
+
 export function page(s) {
   const nothing = !s.integrations.length;
   return h('div', { class: 'shell', 'data-key': 'page' },
@@ -330,9 +337,9 @@ export function page(s) {
     h('main', { class: 'main', id: 'main' },
       h('div', { class: 'head' }, h('div', { class: 'grow' }, h('h1', { tabindex: '-1' }, label('integrations')), !nothing && summary(s)), !nothing && connectButtons(s, false)),
       offline(s), banner(s),
-      h('div', { class: 'cards' }, landing(s), s.order.map((id) => s.integrations.find((i) => i.id === id)).filter(Boolean).map((i) => card(i, s))),
+      h('div', { class: 'cards' }, landing(s), shownCards(s).map((i) => card(i, s))),
       nothing && empty(s), !nothing && runsTable(s)),
-    h('nav', { class: 'tabs', 'aria-label': 'enlace' }, places(s), h('button', { type: 'button', 'data-act': 'sign-out' }, icon('out'), h('span', null, label('signOut')))));
+    h('nav', { class: 'tabs', 'aria-label': 'enlace' }, places(s, true), h('button', { type: 'button', 'data-act': 'sign-out' }, icon('out'), h('span', null, label('signOutTab')))));
 }
 
 // loading stands where the first answer will.

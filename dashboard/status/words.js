@@ -42,12 +42,12 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export function prose(template, args) {
   return (template || '').split(/(?<=[.?"])\s+(?=[^a-z])/).map((sentence) => {
     const whole = expand(sentence, args);
-    if (whole !== undefined) return capital(whole);
+    if (whole !== undefined) return capital(whole).replace(/\.\.$/, '.'); // "a las 11:58 a.m." ends by itself
     const body = sentence.replace(/[.?]$/, '');
     for (const separator of ['; ', ', ']) {
       const parts = body.split(separator).map((part) => expand(part, args));
       const kept = parts.filter((part) => part !== undefined);
-      if (kept.length && kept.length < parts.length && parts[0] !== undefined) return `${capital(kept.join(separator))}.`;
+      if (kept.length && kept.length < parts.length && parts[0] !== undefined) return `${capital(kept.join(separator))}.`.replace(/\.\.$/, '.');
     }
     return '';
   }).filter(Boolean).join(' ');
