@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -48,7 +49,7 @@ func newScreen(t *testing.T) screen {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx), "start the browser") // without a limit, which would end the browser
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 	return screen{limited, t}
 }
@@ -155,7 +156,7 @@ func TestThePageInABrowser(t *testing.T) {
 	complaints := page.listen()
 
 	// Coming in.
-	page.do(chromedp.Navigate(w.base+"/"))
+	page.do(chromedp.Navigate(w.base + "/"))
 	page.shown(`[data-act="demo"]`)
 	require.Equal(t, "Entrar como administrador de ejemplo", page.text(`[data-act="demo"]`))
 	page.pictures("sign-in")
@@ -215,9 +216,13 @@ func TestThePageInABrowser(t *testing.T) {
 	id := connectRow[uuid.UUID](t, w, `SELECT id FROM integrations`)
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET status = 'needs_reauth' WHERE id = $1`, id)
 	require.NoError(t, err)
-	_, err = w.store.ReportIncident(t.Context(), demo, id, store.Trouble{Code: store.NeedsReauth})
-	require.NoError(t, err)
+	for _, code := range []string{store.NeedsReauth, "quota_exhausted", "misconfigured"} {
+		_, err = w.store.ReportIncident(t.Context(), demo, id, store.Trouble{Code: code})
+		require.NoError(t, err)
+	}
 	page.until(`document.querySelector(".badge.act") !== null && document.querySelector(".banner") !== null`)
+	require.Contains(t, page.text(".banner"), "Hay que revisar nuestra configuración Nordlicht GmbH, desde las", "the worst that the card doesn't say")
+	require.Contains(t, page.text(".banner"), "y 1 más")
 	require.Contains(t, page.text(".card"), "Reconecta Pipedrive Pipedrive ya no acepta el permiso dado para Nordlicht GmbH.")
 	require.Contains(t, page.text(".head"), "1 te necesita")
 	page.pictures("needs-you")
@@ -225,14 +230,30 @@ func TestThePageInABrowser(t *testing.T) {
 	page.shown("button.allow")
 	page.click("button.allow")
 	page.shown(`[data-result="reconnected"]`)
-	page.until(`document.querySelector(".banner") === null`)
+	page.until(`document.querySelector(".banner").innerText.includes("Límite diario")`)
+
+	// Without the stream, it asks every five seconds.
+	_, err = chromedp.Call(page.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/v1/events", Block: true}}})
+	require.NoError(t, err)
+	page.do(chromedp.Navigate(w.base + "/"))
+	page.shown(".side .mark-live.polling")
+	page.click(".menu summary")
+	page.click(`[data-act="pause"]`)
+	page.click(`dialog [value="1"]`)
+	page.until(`document.querySelector('[data-state="paused"]') !== null`)
+	_, err = w.pool.Exec(t.Context(), `UPDATE integrations SET is_active = true WHERE id = $1`, id)
+	require.NoError(t, err)
+	page.until(`document.querySelector('[data-state="connected"]') !== null`)
+	_, err = chromedp.Call(page.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{})
+	require.NoError(t, err)
+	page.shown(".side .mark-live.live")
 
 	// In English, and out.
 	page.click(`.side [data-act="language"]`)
 	page.until(`document.querySelector("h1")?.textContent === "Integrations"`)
 	page.until(`document.querySelector(".facts, .prog") !== null`)
 	page.pictures("english")
-	page.do(chromedp.Navigate(w.base+"/?enlace_result=denied&provider=pipedrive"))
+	page.do(chromedp.Navigate(w.base + "/?enlace_result=denied&provider=pipedrive"))
 	page.shown(`[data-result="denied"]`)
 	require.Contains(t, page.text(".landing"), "Pipedrive was not connected")
 	page.click(".menu summary")

@@ -9,7 +9,9 @@ export const number = (n) => new Intl.NumberFormat(locale(), { useGrouping: 'alw
 
 export const percent = (p) => new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 0 }).format(Math.floor(p) / 100);
 
-export const time = (at) => new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(at);
+const twelve = () => new Intl.DateTimeFormat(locale(), { hour: 'numeric' }).resolvedOptions().hour12;
+
+export const time = (at) => new Intl.DateTimeFormat(locale(), { hour: twelve() ? 'numeric' : '2-digit', minute: '2-digit' }).format(at);
 
 // exact is for tooltips: with the zone.
 export const exact = (at) => new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'long' }).format(at);
@@ -46,9 +48,8 @@ function days(at) {
 
 // Times carry their preposition, because the Spanish article follows the hour: la 1, las 2.
 function spanish(at, preposition) {
-  const twelve = new Intl.DateTimeFormat(locale(), { hour: 'numeric' }).resolvedOptions().hour12;
-  const one = at.getHours() === 1 || (twelve && at.getHours() === 13);
-  const hour = `${one ? 'la' : 'las'} ${time(at).replace(/^0(?=1)/, one ? '' : '0')}`;
+  const one = at.getHours() === 1 || (twelve() && at.getHours() === 13);
+  const hour = one ? `la ${time(at).replace(/^0/, '')}` : `las ${time(at)}`;
   const day = { '0': '', '1': 'mañana a ', '-1': 'ayer a ' }[days(at)] ?? `el ${date(at)} a `;
   if (!preposition) return day ? day + hour : `a ${hour}`;
   return `${preposition} ${day}${hour}`;

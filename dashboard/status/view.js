@@ -111,7 +111,8 @@ function lastRuns(runs, i) {
   return h('span', { class: 'ten', role: 'img', 'aria-label': label('lastTen') }, bars);
 }
 
-function changesOf(run) {
+function changesOf(run, i) {
+  if (run.state === 'cancelled') return runWords(run, i).label;
   const n = run.records_created + run.records_updated + run.records_deleted;
   const seconds = took(run);
   return `${counted('changes', n, format.number(n))}${seconds === undefined ? '' : ` ${label('inTime', { duration: format.duration(seconds) })}`}`;
@@ -126,7 +127,7 @@ function contactsOf(i) {
 function facts(i, runs) {
   return h('dl', { class: 'facts' },
     h('dt', null, label('contactsFact')), h('dd', null, contactsOf(i)),
-    h('dt', null, common('last_sync')), h('dd', null, i.run ? [stamp(i.run.completed_at || i.run.created_at, format.ago), ` · ${changesOf(i.run)}`] : '–'),
+    h('dt', null, common('last_sync')), h('dd', null, i.run ? [stamp(i.run.completed_at || i.run.created_at, format.ago), ` · ${changesOf(i.run, i)}`] : '–'),
     h('dt', null, common('next_sync')), h('dd', null, i.next_sync_at ? [stamp(i.next_sync_at), ` · ${format.schedule(i.schedule)}`] : '–'),
     h('dt', null, label('lastTen')), h('dd', null, lastRuns(runs, i)));
 }
@@ -232,12 +233,16 @@ function landing(s) {
 
 /* the whole page */
 
+// shows reports whether an account's card says the same already.
+const shows = (i, incident) => i && (i.state === incident.code || (troubled.has(i.run?.state) && (i.run.error_code || i.run.state) === incident.code));
+
 function banner(s) {
   const rank = { act: 0, fault: 1, wait: 2, info: 3 };
-  const open = [...s.incidents].sort((a, b) => rank[a.severity] - rank[b.severity]);
+  const of = (incident) => s.integrations.find((one) => one.id === incident.integration_id);
+  const open = s.incidents.filter((incident) => !shows(of(incident), incident)).sort((a, b) => rank[a.severity] - rank[b.severity]);
   if (!open.length) return null;
   const worst = open[0];
-  const i = s.integrations.find((one) => one.id === worst.integration_id);
+  const i = of(worst);
   const words = code(worst.code, worst.variant, { provider: worst.provider_title, account: worst.external_account_name, n: worst.args?.missing ?? worst.args?.n, count: worst.args?.count, live: worst.args?.live });
   const rest = open.length - 1;
   const act = { needs_reauth: 'reconnect', blocked: 'check' }[worst.code];
