@@ -36,18 +36,18 @@ type TokenAges struct {
 	Rest  time.Duration // after a refresh that failed
 }
 
-const readTokens = `
+const readStored = `
 SELECT id, tenant_id, provider, status, coalesce(status_reason, ''), coalesce(external_account_id, ''), coalesce(api_domain, ''),
     coalesce(access_token, ''), coalesce(refresh_token, ''), token_generation,
     access_token <> '' IS TRUE AND (expires_at IS NULL OR expires_at > clock_timestamp() + $2::interval),
     access_token <> '' IS TRUE AND (expires_at IS NULL OR expires_at > clock_timestamp() + $3::interval),
     coalesce(refresh_lease_until > clock_timestamp(), false),
     coalesce(refresh_lease_until > clock_timestamp() - $4::interval, false)
-FROM integrations WHERE id = $1` //nolint:gosec // names of columns
+FROM integrations WHERE id = $1`
 
 // Tokens reads an integration's tokens; [ErrNotFound] if there is no such integration.
 func (s *Store) Tokens(ctx context.Context, id uuid.UUID, ages TokenAges) (Tokens, error) {
-	rows, err := s.pool.Query(ctx, readTokens, id, ages.Early, ages.Spare, ages.Rest)
+	rows, err := s.pool.Query(ctx, readStored, id, ages.Early, ages.Spare, ages.Rest)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("read tokens: %w", err)
 	}

@@ -17,10 +17,10 @@ var (
 	secondKey = strings.Repeat("fedcba9876543210", 4)
 )
 
-func newKeyring(t testing.TB, current string, old ...string) *vault.Keyring {
-	t.Helper()
+func newKeyring(tb testing.TB, current string, old ...string) *vault.Keyring {
+	tb.Helper()
 	k, err := vault.NewKeyring(current, old...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return k
 }
 
