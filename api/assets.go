@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"io/fs"
 	"net/http"
 	"path"
@@ -37,11 +36,11 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
 	}
 	info, err := fs.Stat(s.opts.Dashboard, name)
 	if err != nil || info.IsDir() {
-		s.fail(w, r, &fault{code: codeNotFound, err: errors.Join(err)})
+		s.fail(w, r, &fault{code: codeNotFound, err: err})
 		return
 	}
 	w.Header().Set("Cache-Control", assetAge)
-	http.ServeFileFS(w, r, s.opts.Dashboard, name)
+	http.ServeFileFS(w, r, s.opts.Dashboard, name) //nolint:gosec // an fs.FS has nothing above it
 }
 
 // mountSandbox mounts the providers' stand-ins, which only dev has, for whoever sits at this machine.

@@ -60,7 +60,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 			return
 		}
 		st := &stream{server: s, w: w, control: http.NewResponseController(w), last: since}
-		st.serve(hc.Context(), tenant, since)
+		st.serve(ctx, tenant, since)
 	}}, nil
 }
 

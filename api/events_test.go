@@ -115,10 +115,10 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	w := newWorld(t)
 	events, _ := w.listen(t, w.key, "")
 	w.server.Close()
-	for range events { //nolint:revive // until it ends
+	for range events {
 	}
 	late, _ := w.listen(t, w.key, "")
-	for range late { //nolint:revive // at once
+	for range late {
 	}
 }
 

@@ -59,22 +59,25 @@ func (s *Server) note(c *call, r *http.Request, answer *answerWriter, took time.
 // recovered answers what a panic left unanswered.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			p := recover()
-			if p == nil {
-				return
-			}
-			if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the sign
-				panic(p)
-			}
-			c := callOf(r.Context())
-			s.log.Error().Str("request_id", c.id).Str("panic", words.Redact(fmt.Sprint(p))).Bytes("stack", debug.Stack()).Msg("a handler panicked")
-			if answer, ok := w.(*answerWriter); !ok || answer.status == 0 {
-				s.fail(w, r, &fault{code: words.Internal, err: errPanicked})
-			}
-		}()
+		defer s.rescue(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// rescue is deferred itself, as recover demands.
+func (s *Server) rescue(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the sign
+		panic(p)
+	}
+	c := callOf(r.Context())
+	s.log.Error().Str("request_id", c.id).Str("panic", words.Redact(fmt.Sprint(p))).Bytes("stack", debug.Stack()).Msg("a handler panicked")
+	if answer, ok := w.(*answerWriter); !ok || answer.status == 0 {
+		s.fail(w, r, &fault{code: words.Internal})
+	}
 }
 
 // answerWriter remembers what was answered.

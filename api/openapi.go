@@ -6,6 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
+
+	"example.com/enlace/providers/words"
 )
 
 // describeAPI is what the OpenAPI document says beside the operations.
@@ -17,7 +19,29 @@ func describeAPI(doc *huma.OpenAPI, publicURL string) {
 		"key":     {Type: "http", Scheme: "bearer", Description: "An API key (enlace_…), the admin key, or a Supabase user's access token. An API key may also come in the header apikey."},
 		"session": {Type: "apiKey", In: "cookie", Name: "enlace_session", Description: "A browser's session; __Host-enlace_session where the server is reached by https."},
 	}
+	doc.Extensions = map[string]any{"x-codes": codes()}
 	doc.Components.Schemas = huma.NewMapRegistry(schemasPrefix, schemaName)
+}
+
+// codeDoc is what the documentation says of a code.
+type codeDoc struct {
+	Code      words.Code     `json:"code"`
+	Title     string         `json:"title"`
+	HTTP      int            `json:"http,omitempty"` // of an answer; none: only runs and messages have it
+	Severity  words.Severity `json:"severity"`
+	Who       words.Actor    `json:"who"`
+	Condition string         `json:"condition"`
+	Retry     string         `json:"retry"`
+}
+
+// codes is the closed list, in the order of its page.
+func codes() []codeDoc {
+	list := make([]codeDoc, 0, len(words.Codes()))
+	for _, f := range words.Codes() {
+		title := words.Render(words.En, f.Code, "", words.Args{}).Title
+		list = append(list, codeDoc{f.Code, title, f.HTTP, f.Severity, f.Who, f.Condition, f.Retry})
+	}
+	return list
 }
 
 const schemasPrefix = "#/components/schemas/"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -116,9 +117,7 @@ func (p *problem) ContentType(string) string {
 // fail answers with a problem.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problem(r.Context(), err)
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
@@ -171,9 +170,7 @@ func (s *Server) render(c *call, f *fault) *problem {
 	if p.Status == 0 {
 		p.Status = words.HTTPStatus(f.code, f.variant)
 	}
-	for name, values := range f.header {
-		p.header[name] = values
-	}
+	maps.Copy(p.header, f.header)
 	p.header.Set("Content-Language", string(c.lang))
 	if !f.retryAt.IsZero() {
 		seconds := max(1, int(math.Ceil(f.retryAt.Sub(now).Seconds())))

@@ -17,9 +17,6 @@ const sessionLifetime = 12 * time.Hour
 // demoActor is who entered without a key, in dev.
 const demoActor = "demo"
 
-// errPanicked is the cause of an answer that a panic has left to us.
-var errPanicked = &fault{code: words.Internal}
-
 func (s *Server) mountSessions() error {
 	if err := handle(s, operation{
 		method: http.MethodPost, path: "/v1/session", access: accessOpen, id: "sign-in", tag: "Access", status: http.StatusCreated,
@@ -117,7 +114,7 @@ func (s *Server) cookieName() string {
 // cookie is Lax, not Strict: the browser comes back from a provider's consent by a navigation that the provider's page
 // began, and must then be known. Writes are guarded by their origin.
 func (s *Server) cookie(value string, maxAge int) http.Cookie {
-	return http.Cookie{
+	return http.Cookie{ //nolint:gosec // Secure wherever there is https
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -1,10 +1,10 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,8 +16,6 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
-
-	"log/slog"
 
 	"example.com/enlace/api"
 	"example.com/enlace/jobs"
@@ -41,7 +39,7 @@ type world struct {
 	vault  *vault.Vault
 	server *api.Server
 	http   *httptest.Server
-	log    *bytes.Buffer
+	log    *connectLog
 
 	document *document
 
@@ -54,7 +52,7 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	t.Helper()
 
-	w := &world{pool: storetest.Pool(t), tenant: uuid.New(), other: uuid.New(), log: new(bytes.Buffer)}
+	w := &world{pool: storetest.Pool(t), tenant: uuid.New(), other: uuid.New(), log: &connectLog{}}
 	w.store = store.New(w.pool)
 	client, err := jobs.InsertOnly(riverpgxv5.New(w.pool), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -65,7 +63,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.vault = vault.New(w.store, keys, list, vault.Options{})
 
 	o := api.Options{
-		Store: w.store, Jobs: w.jobs, Vault: w.vault, Providers: list, Log: zerolog.New(zerolog.SyncWriter(w.log)),
+		Store: w.store, Jobs: w.jobs, Vault: w.vault, Providers: list, Log: zerolog.New(w.log),
 		PublicURL: "https://enlace.example.com", DashboardURL: dashboard + "/settings", AdminKey: adminKey,
 		JWT: api.JWTConfig{Secret: jwtSecret, Issuer: "https://project.supabase.co"},
 	}
