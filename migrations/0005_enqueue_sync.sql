@@ -17,6 +17,7 @@ DECLARE
     v_tenant  uuid;
     v_status  text;
     v_active  public.integration_sync_logs%ROWTYPE;
+    v_next    public.integration_sync_logs%ROWTYPE;
     v_run     uuid;
     v_job     bigint;
 BEGIN
@@ -38,15 +39,15 @@ BEGIN
     IF v_active.id IS NOT NULL AND v_active.sync_type = p_sync_type AND (p_sync_type = 'full' OR v_active.window_end IS NULL) THEN
         RETURN v_active.id;
     END IF;
-    SELECT id INTO v_run FROM public.integration_sync_logs
-    WHERE integration_id = p_integration_id AND status = 'pending' AND after_run_id IS NOT NULL AND sync_type = p_sync_type;
-    IF v_run IS NOT NULL THEN
-        RETURN v_run;
-    END IF;
-    IF v_active.id IS NOT NULL AND EXISTS (SELECT FROM public.integration_sync_logs
-        WHERE integration_id = p_integration_id AND status = 'pending' AND after_run_id IS NOT NULL) THEN
-        -- the follower is of the other kind, so the active one is of the asked kind: it must do
-        RETURN v_active.id;
+    SELECT * INTO v_next FROM public.integration_sync_logs
+    WHERE integration_id = p_integration_id AND status = 'pending' AND after_run_id IS NOT NULL;
+    IF v_next.sync_type = p_sync_type THEN
+        RETURN v_next.id;
+    ELSIF v_next.id IS NOT NULL AND v_active.sync_type = p_sync_type THEN
+        RETURN v_active.id; -- the edit may be behind it, but not behind the sweep that follows
+    ELSIF v_next.id IS NOT NULL THEN -- an incremental waits behind another one: the sweep that is asked for reads all that it would
+        UPDATE public.integration_sync_logs SET sync_type = 'full', updated_at = clock_timestamp() WHERE id = v_next.id;
+        RETURN v_next.id;
     END IF;
 
     INSERT INTO public.integration_sync_logs (integration_id, tenant_id, sync_type, after_run_id, requested_by, waiting_reason)

@@ -80,6 +80,23 @@ func TestEnqueueFromSQL(t *testing.T) {
 		require.Equal(t, follower, ask(store.Incremental))
 		require.Equal(t, map[string]int{"contacts_sync": 1}, counts(t, pool, `SELECT kind, count(*) FROM river.river_job GROUP BY 1`))
 	})
+	t.Run("AFullOneWidensAnIncrementalThatWaits", func(t *testing.T) {
+		t.Parallel()
+
+		busy := newIntegration(t, pool, tenant)
+		ask := func(kind string) (run uuid.UUID) {
+			require.NoError(t, pool.QueryRow(t.Context(), enqueue, busy, kind).Scan(&run))
+			return run
+		}
+		active := ask(store.Incremental)
+		_, err := pool.Exec(t.Context(), `UPDATE integration_sync_logs SET window_end = now() WHERE id = $1`, active)
+		require.NoError(t, err)
+		follower := ask(store.Incremental)
+		require.NotEqual(t, active, follower, "the edit may be behind the active one")
+		require.Equal(t, follower, ask(store.Full))
+		require.Equal(t, map[string]int{"full": 1}, counts(t, pool, `SELECT sync_type, count(*) FROM integration_sync_logs WHERE id = '`+follower.String()+`' GROUP BY 1`))
+		require.Equal(t, active, ask(store.Incremental))
+	})
 	t.Run("AnotherKindIsRefused", func(t *testing.T) {
 		t.Parallel()
 

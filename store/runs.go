@@ -179,15 +179,30 @@ func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (
 			return active, false, nil
 		}
 		if len(open) > 1 {
-			if open[1].SyncType == n.SyncType {
-				return open[1], false, nil
-			}
-			return active, false, nil // the follower is of the other kind, so this one is of the asked kind
+			run, err := s.joinFollower(ctx, tx, active, open[1], n.SyncType)
+			return run, false, err
 		}
 		after, reason = &active.ID, "after_run"
 	}
 	run, err = oneRun(ctx, tx, "create run", insertRun, newID(), in.ID, in.TenantID, n.SyncType, n.RequestedBy, n.DueAt, n.MissedTicks, after, reason)
 	return run, err == nil && after == nil, err
+}
+
+const widenRun = `UPDATE integration_sync_logs SET sync_type = 'full', updated_at = clock_timestamp() WHERE id = $1`
+
+// joinFollower chooses a run of the asked kind where both places are taken. An incremental that waits behind another one
+// becomes full if a full run is asked for: a sweep reads whatever it would have read.
+func (s *Store) joinFollower(ctx context.Context, tx pgx.Tx, active, follower Run, kind string) (Run, error) {
+	switch kind {
+	case follower.SyncType:
+		return follower, nil
+	case active.SyncType:
+		return active, nil // its edits may be behind it, but not behind the sweep that follows
+	}
+	if _, err := tx.Exec(ctx, widenRun, follower.ID); err != nil {
+		return Run{}, fmt.Errorf("widen run: %w", err)
+	}
+	return s.RunTx(ctx, tx, nil, follower.ID)
 }
 
 const attachJob = `UPDATE integration_sync_logs SET job_id = $2, fence = fence + 1, lease_until = NULL, updated_at = clock_timestamp() WHERE id = $1`
