@@ -7,8 +7,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
@@ -130,11 +132,11 @@ func (s *Server) refusedBy(consent store.Consent, err error) (landing, error) {
 		return landing{}, err
 	}
 	l := landing{result: resultOf(refusal.Kind), provider: consent.Provider, retryAt: refusal.RetryAt}
-	line := s.log.Warn()
+	level := zerolog.WarnLevel
 	if l.result == words.LandingSetup {
-		line = s.log.Error() // the operator's to mend
+		level = zerolog.ErrorLevel // the operator's to mend
 	}
-	line.Err(err).Str("provider", consent.Provider).Stringer("tenant_id", consent.TenantID).Str("result", l.result).Msg("a consent could not be completed")
+	s.log.WithLevel(level).Err(err).Str("provider", consent.Provider).Stringer("tenant_id", consent.TenantID).Str("result", l.result).Msg("a consent could not be completed")
 	return l, nil
 }
 
@@ -154,14 +156,12 @@ func resultOf(kind providers.ErrorKind) string {
 }
 
 // browserCookie binds a consent to the browser that began it. Each consent has its own, so that two tabs don't disturb each
-// other. Lax, since the provider's page begins the navigation that brings it back.
+// other.
 func (s *Server) browserCookie(state, value string, maxAge int) *http.Cookie {
 	sum := sha256.Sum256([]byte(state))
-	name := "enlace_connect_" + hex.EncodeToString(sum[:8])
-	if s.secure() {
-		name = "__Host-" + name
-	}
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode}
+	cookie := s.cookie(value, maxAge) //nolint:gosec // HttpOnly and Lax; Secure where PUBLIC_URL is https
+	cookie.Name = strings.Replace(cookie.Name, "session", "connect_"+hex.EncodeToString(sum[:8]), 1)
+	return &cookie
 }
 
 // toDashboard sends the browser to the dashboard, and to no other place.

@@ -189,15 +189,15 @@ func TestWithoutADashboardAPageSaysIt(t *testing.T) {
 	t.Parallel()
 
 	w := newConnectWorld(t, func(o *api.Options) { o.DashboardURL = "" })
-	resp, body := w.get(t, w.browser(t), w.callbackURL(url.Values{"code": {"c"}}))
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
-	require.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"))
-	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
-	require.Contains(t, body, "We could not verify where this came from.")
+	got := w.get(t, w.browser(t), w.callbackURL(url.Values{"code": {"c"}}))
+	require.Equal(t, http.StatusBadRequest, got.status)
+	require.Equal(t, "text/html; charset=utf-8", got.header.Get("Content-Type"))
+	require.Contains(t, got.header.Get("Content-Security-Policy"), "default-src 'none'")
+	require.Contains(t, got.body, "We could not verify where this came from.")
 
-	resp, body = w.get(t, w.browser(t), w.connectURL(t, map[string]string{"provider": "pipedrive"}))
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	require.Contains(t, body, "Pipedrive is connected")
+	got = w.get(t, w.browser(t), w.connectURL(t, map[string]string{"provider": "pipedrive"}))
+	require.Equal(t, http.StatusOK, got.status)
+	require.Contains(t, got.body, "Pipedrive is connected")
 }
 
 func TestADatabaseThatIsAwayIsNoRefusal(t *testing.T) {
@@ -208,8 +208,8 @@ func TestADatabaseThatIsAwayIsNoRefusal(t *testing.T) {
 	page, state := w.consent(t, browser, w.connectURL(t, map[string]string{"provider": "pipedrive"}))
 	address := w.allowed(t, page)
 	w.pool.Close()
-	resp, body := w.get(t, browser, address)
-	require.GreaterOrEqual(t, resp.StatusCode, http.StatusInternalServerError)
-	require.Contains(t, body, "<h1>")
-	require.NotContains(t, body+w.log.String(), state)
+	got := w.get(t, browser, address)
+	require.GreaterOrEqual(t, got.status, http.StatusInternalServerError)
+	require.Contains(t, got.body, "<h1>")
+	require.NotContains(t, got.body+w.log.String(), state)
 }

@@ -47,7 +47,6 @@ func (s *Server) initiate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, s.browserCookie(secrets.State, secrets.Browser, int(connectLifetime.Seconds())))
-	//nolint:gosec // the provider's own page, from our configuration
 	http.Redirect(w, r, oauth.AuthCodeURL(secrets.State, s.redirectURL(), consent.Verifier), http.StatusSeeOther)
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,9 +59,7 @@ func (s *Server) land(w http.ResponseWriter, r *http.Request, l landing) {
 // failPage says to a person in a browser what [Server.fail] says to a program.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problem(r.Context(), err)
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	s.page(w, r, p.Status, pageText{Title: p.Title, Sentence: p.Detail})
 }
 

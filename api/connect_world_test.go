@@ -167,8 +167,15 @@ func (w *connectWorld) connectURL(t *testing.T, body map[string]string) string {
 	return answer["url"].(string)
 }
 
+// visit is where a navigation ended.
+type visit struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // get reads a page, wherever redirects lead.
-func (w *connectWorld) get(t *testing.T, browser *http.Client, address string) (*http.Response, string) {
+func (w *connectWorld) get(t *testing.T, browser *http.Client, address string) visit {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	require.NoError(t, err)
@@ -177,18 +184,17 @@ func (w *connectWorld) get(t *testing.T, browser *http.Client, address string) (
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return resp, string(body)
+	return visit{resp.StatusCode, resp.Header, string(body)}
 }
 
 // landed is what the dashboard is told when a browser comes to it.
 func (w *connectWorld) landed(t *testing.T, browser *http.Client, address string) url.Values {
 	t.Helper()
-	resp, body := w.get(t, browser, address)
-	require.Equal(t, http.StatusSeeOther, resp.StatusCode, body)
-	require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
-	require.Equal(t, "no-store", resp.Header.Get("Cache-Control"))
-	target, err := resp.Location()
-	require.NoError(t, err)
+	got := w.get(t, browser, address)
+	require.Equal(t, http.StatusSeeOther, got.status, got.body)
+	require.Equal(t, "no-referrer", got.header.Get("Referrer-Policy"))
+	require.Equal(t, "no-store", got.header.Get("Cache-Control"))
+	target := parsed(t, got.header.Get("Location"))
 	require.Equal(t, "https://dashboard.example/app", target.Scheme+"://"+target.Host+target.Path)
 	query := target.Query()
 	require.Equal(t, "es", query.Get("lang"), "DASHBOARD_URL's own query stays")
@@ -201,10 +207,9 @@ func (w *connectWorld) consent(t *testing.T, browser *http.Client, address strin
 	t.Helper()
 	stopped := *browser
 	stopped.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, body := w.get(t, &stopped, address)
-	require.Equal(t, http.StatusSeeOther, resp.StatusCode, body)
-	page, err := resp.Location()
-	require.NoError(t, err)
+	got := w.get(t, &stopped, address)
+	require.Equal(t, http.StatusSeeOther, got.status, got.body)
+	page = parsed(t, got.header.Get("Location"))
 	require.Equal(t, w.sandbox.URL+"/sandbox/pipedrive/oauth/authorize", page.Scheme+"://"+page.Host+page.Path)
 	require.Equal(t, w.base+"/functions/v1/oauth-callback", page.Query().Get("redirect_uri"))
 	return page, page.Query().Get("state")
@@ -213,9 +218,9 @@ func (w *connectWorld) consent(t *testing.T, browser *http.Client, address strin
 // allowed is the address that the provider sends the browser back to once the person has said yes.
 func (w *connectWorld) allowed(t *testing.T, page *url.URL) string {
 	t.Helper()
-	resp, body := w.get(t, &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, page.String())
-	require.Equal(t, http.StatusFound, resp.StatusCode, body)
-	return resp.Header.Get("Location")
+	got := w.get(t, &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, page.String())
+	require.Equal(t, http.StatusFound, got.status, got.body)
+	return got.header.Get("Location")
 }
 
 func (w *connectWorld) callbackURL(query url.Values) string {
