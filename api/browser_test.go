@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,9 +89,7 @@ func TestBrowserSession(t *testing.T) {
 
 	with := func(more map[string]string) map[string]string {
 		header := map[string]string{"Cookie": cookie.Name + "=" + cookie.Value}
-		for name, value := range more {
-			header[name] = value
-		}
+		maps.Copy(header, more)
 		return header
 	}
 	require.Equal(t, http.StatusOK, w.do(t, ask{path: "/v1/integrations", header: with(nil)}).StatusCode)
