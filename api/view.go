@@ -184,7 +184,7 @@ func (s *Server) viewIntegrations(ctx context.Context, lang words.Lang, list []s
 }
 
 func (s *Server) viewIntegration(lang words.Lang, i store.Integration) integrationView {
-	v := integrationView{Integration: i, ProviderTitle: s.providerTitle(i.Provider), FreshAsOf: i.Watermark}
+	v := integrationView{Integration: i, ProviderTitle: s.providerTitle(i.Provider), FreshAsOf: later(i.Watermark, i.WindowEnd)}
 	state := words.ConnectionState(lang, words.ConnectionFacts{
 		Status: i.Status, RefreshLeaseUntil: value(i.RefreshLeaseUntil), RefreshedAt: value(i.RefreshedAt), StatusSince: i.UpdatedAt, Schedule: i.Schedule,
 	}, s.argsOf(i))
@@ -198,4 +198,13 @@ func value[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
+}
+
+// later is the later of two times that may be missing: nothing newer than the end of a walked window is missing here, even
+// if nothing has changed there for months.
+func later(a, b *time.Time) *time.Time {
+	if a == nil || (b != nil && b.After(*a)) {
+		return b
+	}
+	return a
 }

@@ -197,7 +197,8 @@ func (o *OAuth) grant(op string, token *oauth2.Token) (Grant, error) {
 			e = &Error{Kind: Misconfigured, Err: err}
 		}
 		e.Op = op
-		return Grant{}, e
+		g.APIDomain = ""
+		return g, e // with the tokens: a refresh token that was rotated exists nowhere else
 	}
 	return g, nil
 }
