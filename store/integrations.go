@@ -170,3 +170,15 @@ func (s *Store) LiveContacts(ctx context.Context, integration uuid.UUID) (n int6
 	}
 	return n, nil
 }
+
+const moveSandbox = `
+UPDATE integrations SET api_domain = regexp_replace(api_domain, '^https?://[^/]+/sandbox/', $1 || '/sandbox/')
+WHERE api_domain ~ '^https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/sandbox/'`
+
+// MoveSandbox says that the sandbox on this machine is reached at another base URL than when its accounts were connected.
+func (s *Store) MoveSandbox(ctx context.Context, base string) error {
+	if _, err := s.pool.Exec(ctx, moveSandbox, base); err != nil {
+		return fmt.Errorf("move sandbox: %w", err)
+	}
+	return nil
+}

@@ -126,6 +126,9 @@ func (d *devServer) start(ctx context.Context, cfg *config, log zerolog.Logger, 
 	if err := d.seed(ctx); err != nil {
 		return err
 	}
+	if err := p.store.MoveSandbox(ctx, d.base); err != nil { // --addr may be another one than last time
+		return err
+	}
 	if err := p.work(ctx); err != nil {
 		return err
 	}
