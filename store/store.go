@@ -76,7 +76,8 @@ func Open(ctx context.Context, url string, o PoolOptions) (*pgxpool.Pool, error)
 	}
 	cfg.ConnConfig.Tracer = o.Tracer
 	if o.PollOnly {
-		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		// not QueryExecModeExec, which guesses parameter types from Go's and can't send a struct as jsonb
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	} else {
 		cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleInTransaction.Milliseconds(), 10)
 		if o.Name != "" {
