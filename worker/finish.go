@@ -20,10 +20,12 @@ func (s *slice) finish(ctx context.Context) error {
 	}
 	var outcome string
 	err = s.write(func() error {
-		return s.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
+		err := s.engine.Store.Tx(ctx, func(tx pgx.Tx) (err error) {
 			outcome, err = s.finishTx(ctx, tx, counted)
 			return err
 		})
+		s.ended = err == nil
+		return err
 	})
 	if err != nil {
 		return err

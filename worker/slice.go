@@ -35,6 +35,7 @@ type slice struct {
 	counted     int64 // calls that a commit has counted
 
 	writing sync.Mutex // held while the run's row is written
+	ended   bool       // under writing: the slice has ended the run, and its lease with it
 }
 
 func newSlice(e *engine, c store.Claim) *slice {

@@ -53,7 +53,7 @@ func (e *engine) work(ctx context.Context, claim store.Claim) error {
 		slice.keepLease(work, stop)
 	}()
 	err := slice.run(work)
-	if cause := context.Cause(work); cause != nil && errors.Is(cause, store.ErrLost) {
+	if cause := context.Cause(work); err != nil && errors.Is(cause, store.ErrLost) {
 		err = cause
 	}
 	stop(nil)
@@ -72,9 +72,12 @@ func (s *slice) keepLease(work context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		s.writing.Lock()
-		err := s.engine.Store.Renew(work, s.claim)
-		s.writing.Unlock()
+		err := s.write(func() error {
+			if s.ended {
+				return nil
+			}
+			return s.engine.Store.Renew(work, s.claim)
+		})
 		if errors.Is(err, store.ErrLost) {
 			stop(fmt.Errorf("renew: %w", err))
 			return
