@@ -224,10 +224,7 @@ func inactiveFault(status string, err error) *fault {
 
 // providerFault says what a provider's refusal is to a caller who waits for it.
 func providerFault(e *providers.Error) *fault {
-	code, known := words.FromKind(string(e.Kind))
-	if !known && e.Kind == providers.SchemaChanged {
-		code = words.SchemaChanged
-	}
+	code, _ := words.FromKind(string(e.Kind))
 	f := &fault{code: code, variant: e.Variant, retryAt: e.RetryAt, err: e}
 	f.args.Detail = e.Detail
 	if !words.Known(code, f.variant) {

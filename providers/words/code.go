@@ -221,11 +221,11 @@ func HTTPStatus(code Code, variant string) int {
 // FromKind maps the kind of a provider error to its code. All kinds but one
 // have the code of the same name. An unknown kind is [Internal] and false.
 func FromKind(kind string) (Code, bool) {
-	switch code := Code(kind); code { //nolint:exhaustive // ten of the codes are kinds
+	switch code := Code(kind); code { //nolint:exhaustive // some of the codes are kinds
 	case "transient":
 		return ProviderUnavailable, true
 	case RateLimited, QuotaExhausted, NeedsReauth, Misconfigured, Blocked,
-		CursorExpired, InvalidRequest, NotFound, UnknownOutcome:
+		CursorExpired, InvalidRequest, NotFound, UnknownOutcome, SchemaChanged:
 		return code, true
 	default:
 		return Internal, false
