@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/api"
+	"example.com/enlace/providers"
 	"example.com/enlace/providers/sandbox"
 )
 
@@ -90,7 +91,9 @@ func TestWhoMayBeginAConsent(t *testing.T) {
 	t.Parallel()
 
 	const bare = "/functions/v1/initiate-oauth?provider=pipedrive"
-	w := newConnectWorld(t, nil)
+	w := newConnectWorld(t, func(o *api.Options) {
+		o.Providers = append(o.Providers, &providers.Provider{Name: "other", Title: "Other", OAuth: &providers.OAuth{}})
+	})
 	stranger := uuid.New()
 	signedIn := func(t *testing.T) *http.Client {
 		t.Helper()
@@ -150,6 +153,10 @@ func TestWhoMayBeginAConsent(t *testing.T) {
 			t.Helper()
 			return fresh(t) + "&tenant_id=" + stranger.String()
 		}, land("other_tenant")},
+		"a token of another provider": {nobody, func(t *testing.T) string {
+			t.Helper()
+			return strings.Replace(fresh(t), "provider=pipedrive", "provider=other", 1)
+		}, url.Values{"enlace_result": {"forged"}, "provider": {"other"}}},
 		"a provider that isn't set up": {signedIn, fixed("/functions/v1/initiate-oauth?provider=zoho"), url.Values{"enlace_result": {"setup"}}},
 		"no provider":                  {signedIn, fixed("/functions/v1/initiate-oauth"), url.Values{"enlace_result": {"setup"}}},
 		"a stranger's browser that opens somebody's link": {func(t *testing.T) *http.Client {
