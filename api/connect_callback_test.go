@@ -59,7 +59,7 @@ func TestEveryFailureLandsOnTheDashboardWithItsReason(t *testing.T) {
 		"provider_down: a proxy's page":            {fault("/oauth/token", sandbox.Fault502), "provider_down", nil},
 		"provider_down: the line breaks":           {fault("/oauth/token", sandbox.FaultReset), "provider_down", nil},
 		"provider_down: the account can't be read": {fault(users, sandbox.Fault500), "provider_down", nil},
-		"throttled":                                {fault(users, sandbox.Fault429), "throttled", nil},
+		"throttled: too many at once":              {fault(users, sandbox.Fault429), "throttled", nil},
 		"setup: our secret is wrong":               {func(_ *testing.T, b *comingBack) { b.fake.SetClient(sandbox.DefaultClientID, "another") }, "setup", nil},
 		"partial: a scope was left out": {func(t *testing.T, b *comingBack) {
 			t.Helper()
