@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/enlace/providers/sandbox"
 	"example.com/enlace/store/storetest"
 )
 
@@ -27,6 +28,7 @@ func TestOneRefreshForManyRequests(t *testing.T) {
 		in.start(t, &member{command: "api", name: fmt.Sprintf("api%d", i), addr: addr})
 	}
 	in.connect(t)
+	require.NoError(t, in.fake.Configure(func(s *sandbox.PipedriveSettings) { s.LatencyMS = 500 })) // all of them wait at once
 	in.fake.ResetCounters()
 	in.fake.ExpireAccessTokens()
 
