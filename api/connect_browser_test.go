@@ -21,6 +21,7 @@ import (
 	status "example.com/enlace/dashboard"
 	"example.com/enlace/providers/sandbox"
 	"example.com/enlace/store"
+	"example.com/enlace/store/storetest"
 )
 
 // screen is a page of a real browser.
@@ -217,8 +218,7 @@ func TestThePageInABrowser(t *testing.T) {
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET status = 'needs_reauth' WHERE id = $1`, id)
 	require.NoError(t, err)
 	for _, code := range []string{store.NeedsReauth, "quota_exhausted", "misconfigured"} {
-		_, err = w.store.ReportIncident(t.Context(), demo, id, store.Trouble{Code: code})
-		require.NoError(t, err)
+		storetest.OpenIncident(t, w.store, demo, id, code)
 	}
 	page.until(`document.querySelector(".badge.act") !== null && document.querySelector(".banner") !== null`)
 	require.Contains(t, page.text(".banner"), "Hay que revisar nuestra configuración Nordlicht GmbH, desde las", "the worst that the card doesn't say")

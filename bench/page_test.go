@@ -45,7 +45,7 @@ func BenchmarkPageWrite(b *testing.B) {
 func commit(b *testing.B, st *store.Store, c *store.Claim, contacts []providers.Contact, at time.Time) {
 	b.Helper()
 	c.Checkpoint.Page++
-	n, err := st.CommitPage(b.Context(), c, store.Page{Contacts: contacts, Read: rules.Read{Begun: at, Done: at}, Sweep: true, Calls: 1})
+	n, err := st.CommitPage(b.Context(), c, store.Page{Contacts: contacts, Read: rules.Read{Begun: at, Done: at}, Calls: 1})
 	require.NoError(b, err)
 	require.EqualValues(b, pageSize, n.Seen)
 }
@@ -60,6 +60,7 @@ func claim(b *testing.B, pool *pgxpool.Pool, st *store.Store) store.Claim {
 	require.NoError(b, err)
 	c, err := st.ClaimRun(b.Context(), run, 1)
 	require.NoError(b, err)
+	c.Checkpoint.Sweep = true
 	return c
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 )
 
@@ -76,25 +77,18 @@ func (c *Client) CreateRun(ctx context.Context, tx pgx.Tx, in store.Locked, n st
 	if err != nil || !needsJob {
 		return run, err
 	}
-	if err := c.startJob(ctx, tx, run.ID, priority(n.RequestedBy)); err != nil {
+	if err := c.startJob(ctx, tx, run.ID); err != nil {
 		return run, err
 	}
 	return c.store.RunTx(ctx, tx, nil, run.ID)
 }
 
 // Scheduled is requested_by of the runs that the schedule starts.
-const Scheduled = "schedule"
-
-func priority(requestedBy string) int {
-	if requestedBy == Scheduled {
-		return PriorityScheduled
-	}
-	return PriorityAsked
-}
+const Scheduled = store.Scheduled
 
 // startJob gives a run a new job, and the run no other.
-func (c *Client) startJob(ctx context.Context, tx pgx.Tx, run uuid.UUID, priority int) error {
-	res, err := c.river.InsertTx(ctx, tx, SyncArgs{RunID: run}, &river.InsertOpts{Priority: priority})
+func (c *Client) startJob(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
+	res, err := c.river.InsertTx(ctx, tx, SyncArgs{RunID: run}, nil)
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
@@ -120,19 +114,19 @@ func (c *Client) EndRun(ctx context.Context, tx pgx.Tx, in store.Locked, run uui
 		}
 	}
 	if end.Status == store.Completed {
-		if err := c.store.DropPages(ctx, tx, in.ID); err != nil {
+		if err := c.store.DropPages(ctx, tx, in.ID, run, end.Swept); err != nil {
 			return false, err
 		}
 	}
-	follower, by, found, err := c.store.Promote(ctx, tx, in.ID)
+	follower, found, err := c.store.Promote(ctx, tx, in.ID)
 	if err != nil || !found {
 		return true, err
 	}
-	return true, c.startJob(ctx, tx, follower, priority(by))
+	return true, c.startJob(ctx, tx, follower)
 }
 
 // Cancelled is the error code of a run that a person stopped.
-const Cancelled = "cancelled"
+const Cancelled = string(words.Cancelled)
 
 func jobState(end store.RunEnd) (state, reason string) {
 	switch {
@@ -180,7 +174,7 @@ func (c *Client) reopen(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 	if !reopened {
 		return &ConflictError{"run_active"}
 	}
-	return c.startJob(ctx, tx, run, PriorityAsked)
+	return c.startJob(ctx, tx, run)
 }
 
 // onRun locks the run's integration, does something to the run, and reads it again.
@@ -251,10 +245,18 @@ func (c *Client) TakeOver(ctx context.Context, stray store.Stray) (v store.Verdi
 		case store.StrayCancel:
 			_, err = c.EndRun(ctx, tx, in, stray.Run, store.RunEnd{Status: store.Failed, Code: Cancelled})
 		case store.StrayFail:
-			_, err = c.EndRun(ctx, tx, in, stray.Run, store.RunEnd{Status: store.Failed, Code: "internal"})
+			trouble := store.Trouble{Code: string(words.Internal), RunID: &stray.Run}
+			if _, err = c.store.OpenIncident(ctx, tx, in, trouble); err == nil {
+				_, err = c.EndRun(ctx, tx, in, stray.Run, store.RunEnd{Status: store.Failed, Code: string(words.Internal)})
+			}
+		case store.StrayForeign:
+			_, err = c.EndRun(ctx, tx, in, stray.Run, store.RunEnd{Status: store.Failed, Code: string(words.Interrupted)})
 		case store.StrayTake:
-			if err = c.store.EndJob(ctx, tx, job, "discarded", "worker lost"); err == nil {
-				err = c.startJob(ctx, tx, stray.Run, PriorityAsked)
+			if err = c.store.CountLoss(ctx, tx, stray.Run); err == nil {
+				err = c.store.EndJob(ctx, tx, job, "discarded", "worker lost")
+			}
+			if err == nil {
+				err = c.startJob(ctx, tx, stray.Run)
 			}
 		case store.StrayEnded, store.StrayAlive:
 		}

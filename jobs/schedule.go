@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -21,6 +22,9 @@ var ErrTooOften = errors.New("a schedule may have one tick a minute at most")
 // ParseSchedule reads a cron expression of five fields, with CRON_TZ=<zone> before it if it isn't meant in UTC, or
 // "@every 15m", "@hourly", "@daily" and the like.
 func ParseSchedule(text string) (Schedule, error) {
+	if _, rest, zoned := strings.Cut(text, "TZ="); zoned && !strings.Contains(rest, " ") {
+		return Schedule{}, errors.New("read schedule: after the time zone, it must say when") // the parser panics
+	}
 	spec, err := cron.ParseStandard(text)
 	if err != nil {
 		return Schedule{}, fmt.Errorf("read schedule: %w", err)

@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 )
@@ -16,12 +14,6 @@ const (
 // maxAttempts only guards against panics: waits of a run are counted on the run.
 const maxAttempts = 25
 
-// The priorities of sync jobs; a lower number goes first.
-const (
-	PriorityAsked     = 1 // a person waits
-	PriorityScheduled = 2
-)
-
 // SyncArgs names a sync run and nothing else: progress and checkpoint are the run's.
 type SyncArgs struct {
 	RunID uuid.UUID `json:"run_id"`
@@ -30,9 +22,10 @@ type SyncArgs struct {
 // Kind is River's name of the job.
 func (SyncArgs) Kind() string { return "contacts_sync" }
 
-// InsertOpts sends sync jobs to their own queue. They are not unique for River: the run's indexes are the guard.
+// InsertOpts sends sync jobs to their own queue. They are not unique for River: the run's indexes are the guard. All have
+// one priority: River's is strict, and would let the others starve; a slice that yields goes behind those that wait.
 func (SyncArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: QueueSync, MaxAttempts: maxAttempts, Priority: PriorityAsked}
+	return river.InsertOpts{Queue: QueueSync, MaxAttempts: maxAttempts}
 }
 
 // ScheduleArgs is the tick that starts what is due.
@@ -63,5 +56,5 @@ func (RetainArgs) Kind() string { return "retain" }
 func (RetainArgs) InsertOpts() river.InsertOpts { return controlOnce() }
 
 func controlOnce() river.InsertOpts {
-	return river.InsertOpts{Queue: QueueControl, MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByPeriod: time.Second, ByState: liveStates()}}
+	return river.InsertOpts{Queue: QueueControl, MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByQueue: true, ByState: liveStates()}}
 }

@@ -79,7 +79,16 @@ ALTER TABLE public.integrations
 CREATE OR REPLACE FUNCTION enlace.keep_active_and_status() RETURNS trigger
     LANGUAGE plpgsql SET search_path = ''
     AS $$
+DECLARE
+    v_wanted public.integrations%ROWTYPE;
 BEGIN
+    -- a browser's session writes these two columns and no other, whatever has been granted to it: Supabase grants all
+    IF TG_OP = 'UPDATE' AND current_setting('role') IN ('anon', 'authenticated') THEN
+        v_wanted := NEW;
+        NEW := OLD;
+        NEW.is_active := v_wanted.is_active;
+        NEW.metadata := v_wanted.metadata;
+    END IF;
     IF TG_OP = 'INSERT' THEN
         IF NEW.is_active IS FALSE AND NEW.status NOT IN ('paused', 'disconnected') THEN
             NEW.status := 'paused';

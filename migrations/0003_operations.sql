@@ -8,7 +8,6 @@ CREATE TABLE public.rate_budgets (
     burst_window_ms     bigint,
     daily_limit         bigint,
     daily_remaining     bigint,
-    resets_at           timestamptz,
     limited_in_row      integer NOT NULL DEFAULT 0,
     blocked_until       timestamptz,
     reason              text,

@@ -36,7 +36,16 @@ BEGIN
     SELECT * INTO v_active FROM public.integration_sync_logs
     WHERE integration_id = p_integration_id AND status IN ('pending', 'in_progress') AND after_run_id IS NULL;
     -- an active incremental whose window is fixed may not see what the caller has just changed
+    IF v_active.id IS NOT NULL AND v_active.job_id IS NULL THEN -- of the earlier system: nobody here works on it
+        UPDATE public.integration_sync_logs SET status = 'failed', error_code = 'interrupted', completed_at = clock_timestamp()
+        WHERE id = v_active.id;
+        v_active := NULL;
+    END IF;
     IF v_active.id IS NOT NULL AND v_active.sync_type = p_sync_type AND (p_sync_type = 'full' OR v_active.window_end IS NULL) THEN
+        IF v_active.requested_by = 'schedule' THEN -- it is the caller's now, and waits for nothing that only scheduled work waits for
+            UPDATE public.integration_sync_logs SET requested_by = 'sql',
+                waiting_until = CASE WHEN waiting_reason = 'reserve' THEN NULL ELSE waiting_until END WHERE id = v_active.id;
+        END IF;
         RETURN v_active.id;
     END IF;
     SELECT * INTO v_next FROM public.integration_sync_logs

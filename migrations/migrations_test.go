@@ -212,6 +212,29 @@ func TestRowLevelSecurity(t *testing.T) {
 
 		as(t, pool, mine.String(), func(tx pgx.Tx) { requireDenied(t, tx, `UPDATE integrations SET access_token = 'x'`) })
 	})
+	t.Run("NorAnythingElseWhateverIsGranted", func(t *testing.T) {
+		t.Parallel()
+
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback(context.Background()) }()
+		_, err = tx.Exec(t.Context(), `GRANT ALL ON integrations TO authenticated`) // as Supabase does by default
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SELECT set_config('request.jwt.claims', $1, true)`, `{"app_metadata":{"tenant_id":"`+mine.String()+`"}}`)
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SET LOCAL ROLE authenticated`)
+		require.NoError(t, err)
+		var domain, token *string
+		var status, schedule, note string
+		require.NoError(t, tx.QueryRow(t.Context(), `UPDATE integrations SET api_domain = 'https://elsewhere.example', access_token = 'x', schedule = 'x',
+			status = 'disconnected', metadata = '{"note": "mine"}' RETURNING api_domain, access_token, status, schedule, metadata ->> 'note'`).
+			Scan(&domain, &token, &status, &schedule, &note))
+		require.Nil(t, domain)
+		require.Nil(t, token)
+		require.Equal(t, "connected", status)
+		require.Equal(t, "@every 15m", schedule)
+		require.Equal(t, "mine", note)
+	})
 	t.Run("AMalformedClaimSeesNothing", func(t *testing.T) {
 		t.Parallel()
 

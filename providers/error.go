@@ -37,6 +37,9 @@ type Error struct {
 	Variant string    // a finer sentence of the same kind (WORDS §2), such as "payment"
 	RetryAt time.Time // on this process's clock; zero: the engine chooses
 
+	// Record is the one that was read by its id, is there, and can't be understood.
+	Record *Failure
+
 	// RefreshFirst says that renewing the token may mend it: the account has moved to another host, say.
 	RefreshFirst bool
 

@@ -65,7 +65,7 @@ type ContactSource interface {
 
 	// ReadContact is a confirming read of one record by its id. A record that the provider calls deleted comes with
 	// Deleted set: that is proof. One that is absent or invisible is an [*Error] of kind [NotFound]: that isn't. One
-	// that is there but can't be understood is [InvalidRequest], with the reason of the [Failure] as its Code.
+	// that is there but can't be understood is [InvalidRequest], with the [Failure] as its Record.
 	ReadContact(ctx context.Context, externalID string) (Contact, Observation, error)
 }
 

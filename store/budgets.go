@@ -48,16 +48,17 @@ INSERT INTO rate_budgets AS b (provider, external_account_id, burst_limit, burst
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (provider, external_account_id) DO UPDATE SET burst_limit = coalesce(excluded.burst_limit, b.burst_limit),
     burst_window_ms = coalesce(excluded.burst_window_ms, b.burst_window_ms), daily_limit = coalesce(excluded.daily_limit, b.daily_limit),
-    daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining), updated_at = now()`
+    daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining),
+    limited_in_row = CASE WHEN $7 THEN 0 ELSE b.limited_in_row END, updated_at = now()`
 
-// NoteUsage notes what answers said of an account's limits.
-func (s *Store) NoteUsage(ctx context.Context, provider, account string, u providers.Usage) error {
+// NoteUsage notes what answers said of an account's limits; done ends a row of refusals.
+func (s *Store) NoteUsage(ctx context.Context, tx pgx.Tx, provider, account string, u providers.Usage, done bool) error {
 	var window *int64
 	if u.BurstLimit != nil {
 		ms := u.BurstWindow.Milliseconds()
 		window = &ms
 	}
-	if _, err := s.pool.Exec(ctx, noteUsage, provider, account, u.BurstLimit, window, u.DailyLimit, u.DailyRemaining); err != nil {
+	if _, err := tx.Exec(ctx, noteUsage, provider, account, u.BurstLimit, window, u.DailyLimit, u.DailyRemaining, done); err != nil {
 		return fmt.Errorf("note usage: %w", err)
 	}
 	return nil
@@ -72,8 +73,8 @@ RETURNING limited_in_row`
 
 // BlockAccount notes that a provider wants no call of an account for so long, whichever worker asks; it returns how many
 // refusals in a row there were. answered says that the provider has answered since the last one.
-func (s *Store) BlockAccount(ctx context.Context, provider, account string, d time.Duration, reason string, answered bool) (inRow int, err error) {
-	if err := s.pool.QueryRow(ctx, blockAccount, provider, account, d, reason, answered).Scan(&inRow); err != nil {
+func (s *Store) BlockAccount(ctx context.Context, tx pgx.Tx, provider, account string, d time.Duration, reason string, answered bool) (inRow int, err error) {
+	if err := tx.QueryRow(ctx, blockAccount, provider, account, d, reason, answered).Scan(&inRow); err != nil {
 		return 0, fmt.Errorf("block account: %w", err)
 	}
 	return inRow, nil

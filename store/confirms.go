@@ -43,16 +43,36 @@ func cause(absent bool) string {
 	return "asked"
 }
 
-// listCandidates are the live rows that the run's last walk met in no page and that nobody has read since its first call.
+// noteAbsent notes the live rows that the run's last walk met in no page and that nobody has read since its first call.
 // EXCEPT hashes or sorts whatever the statistics say; an anti-join on an unnested list was planned as a nested loop.
-const listCandidates = `
-SELECT external_id FROM contacts WHERE integration_id = $2 AND deleted_at IS NULL AND observed_at < $3
-EXCEPT SELECT unnest(external_ids) FROM sync_run_pages WHERE run_id = $1
-ORDER BY 1`
+const noteAbsent = `
+INSERT INTO confirming_reads (run_id, external_id, cause)
+SELECT $1, c.id, 'absent' FROM (
+    SELECT external_id AS id FROM contacts WHERE integration_id = $2 AND deleted_at IS NULL AND observed_at < $3
+    EXCEPT SELECT unnest(external_ids) FROM sync_run_pages WHERE run_id = $1) AS c
+ON CONFLICT (run_id, external_id) DO UPDATE SET cause = 'absent'`
 
-// Candidates lists the ids that a finished sweep may conclude deleted, once each is read.
-func (s *Store) Candidates(ctx context.Context, c Claim) ([]string, error) {
-	rows, err := s.pool.Query(ctx, listCandidates, c.RunID, c.IntegrationID, c.Checkpoint.First)
+// NoteAbsent notes what a finished sweep may conclude deleted, once each is read, and returns how many there are.
+func (s *Store) NoteAbsent(ctx context.Context, c Claim) (n int, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.HoldFence(ctx, tx, c); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, noteAbsent, c.RunID, c.IntegrationID, c.Checkpoint.First)
+		n = int(tag.RowsAffected())
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrLost) {
+		return 0, fmt.Errorf("note missing contacts: %w", err)
+	}
+	return n, err
+}
+
+const absentIDs = `SELECT external_id FROM confirming_reads WHERE run_id = $1 AND cause = 'absent' ORDER BY external_id`
+
+// AbsentIDs lists what [Store.NoteAbsent] has noted.
+func (s *Store) AbsentIDs(ctx context.Context, run uuid.UUID) ([]string, error) {
+	rows, err := s.pool.Query(ctx, absentIDs, run)
 	if err != nil {
 		return nil, fmt.Errorf("list missing contacts: %w", err)
 	}
@@ -61,25 +81,6 @@ func (s *Store) Candidates(ctx context.Context, c Claim) ([]string, error) {
 		return nil, fmt.Errorf("list missing contacts: %w", err)
 	}
 	return ids, nil
-}
-
-const saveCandidates = `
-INSERT INTO confirming_reads (run_id, external_id, cause) SELECT $1, u.id, 'absent' FROM unnest($2::text[]) AS u (id)
-ON CONFLICT (run_id, external_id) DO UPDATE SET cause = 'absent'`
-
-// BeginAbsent notes the candidates that the run reads next, and the phase that does it.
-func (s *Store) BeginAbsent(ctx context.Context, c Claim, ids []string) error {
-	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, saveCheckpoint, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, optional(c.Checkpoint.Since),
-			optional(c.Checkpoint.Upper), nil, true)
-		if err := fenced(tag.RowsAffected(), "save checkpoint", err); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, saveCandidates, c.RunID, ids); err != nil {
-			return fmt.Errorf("note missing contacts: %w", err)
-		}
-		return nil
-	})
 }
 
 // Confirmed is what a confirming read found.
@@ -94,10 +95,10 @@ type Confirmed struct {
 var ErrOverlapped = errors.New("another read overlapped this one")
 
 const countConfirmed = `
-UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, api_calls = api_calls + 1,
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, api_calls = api_calls + $11,
     records_seen = records_seen + $5, records_created = records_created + $6, records_updated = records_updated + $7,
-    records_unchanged = records_unchanged + $8, records_deleted = records_deleted + $9,
-    records_synced = coalesce(records_synced, 0) + $5, failures_in_row = 0, updated_at = clock_timestamp()
+    records_unchanged = records_unchanged + $8, records_deleted = records_deleted + $9, records_failed = records_failed + $10,
+    records_synced = coalesce(records_synced, 0) + $5 - $10, failures_in_row = 0, updated_at = clock_timestamp()
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 const settleAsked = `DELETE FROM confirming_reads WHERE run_id = $1 AND external_id = $2`
@@ -108,29 +109,58 @@ UPDATE confirming_reads SET result = 'absent', begun_at = $3, done_at = $4 WHERE
 // CommitConfirm stores a confirming read of a run: what it does to the row, what it counts, and that it is done. An
 // absence without proof of a record that no page held is only noted: whether it is a deletion depends on how many
 // there are. [ErrOverlapped] if its order against the stored read can't be told; then nothing was written.
-func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool) error {
-	err := s.Tx(ctx, func(tx pgx.Tx) error {
-		var n rules.Counters
-		if !absentPhase || f.Contact != nil {
-			verdict, mine, err := s.confirm(ctx, tx, c.TenantID, c.IntegrationID, &c.RunID, f)
-			if err != nil {
-				return err
-			}
-			n.Confirmed(verdict, f.Unchanged, mine)
-		}
-		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
-		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
+func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool, calls int) error {
+	noted := absentPhase && f.Contact == nil
+	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, n *rules.Counters) error {
+		if noted {
+			_, err := tx.Exec(ctx, settleAbsent, c.RunID, f.ExternalID, f.Read.Begun, f.Read.ObservedAt())
 			return err
 		}
-		if absentPhase && f.Contact == nil {
-			_, err = tx.Exec(ctx, settleAbsent, c.RunID, f.ExternalID, f.Read.Begun, f.Read.ObservedAt())
-		} else {
-			_, err = tx.Exec(ctx, settleAsked, c.RunID, f.ExternalID)
-		}
+		verdict, mine, err := s.confirm(ctx, tx, c.TenantID, c.IntegrationID, c.RunID, f)
 		if err != nil {
-			return fmt.Errorf("settle confirming read: %w", err)
+			return err
 		}
-		return nil
+		n.Confirmed(verdict, f.Unchanged, mine)
+		_, err = tx.Exec(ctx, settleAsked, c.RunID, f.ExternalID)
+		return err
+	})
+}
+
+// DropAsked gives up reading a record for now: each reading was overlapped by somebody else's, which is stored.
+func (s *Store) DropAsked(ctx context.Context, c Claim, id string, calls int) error {
+	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, _ *rules.Counters) error {
+		_, err := tx.Exec(ctx, settleAsked, c.RunID, id)
+		return err
+	})
+}
+
+// CommitUnreadable stores that a record is there but can't be understood: it goes to quarantine.
+func (s *Store) CommitUnreadable(ctx context.Context, c Claim, a Asked, f providers.Failure, calls int) error {
+	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, n *rules.Counters) error {
+		n.Fail()
+		if a.Unchanged { // a page has counted it as seen
+			n.Seen--
+			n.Unchanged--
+		}
+		batch := new(pgx.Batch)
+		queueFailure(batch, c, f)
+		batch.Queue(settleAsked, c.RunID, f.ExternalID)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
+// settleFenced does what settles a confirming read under the run's fence, and counts it.
+func (s *Store) settleFenced(ctx context.Context, c Claim, calls int, settle func(pgx.Tx, *rules.Counters) error) error {
+	err := s.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.HoldFence(ctx, tx, c); err != nil {
+			return err
+		}
+		var n rules.Counters
+		if err := settle(tx, &n); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted, n.Failed, calls)
+		return fenced(tag.RowsAffected(), "count confirming read", err)
 	})
 	if err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrOverlapped) {
 		return fmt.Errorf("commit confirming read: %w", err)
@@ -142,22 +172,18 @@ const readMark = `
 SELECT external_id, deleted_at IS NOT NULL, content_hash, remote_updated_at, observed_at, last_run_id
 FROM contacts WHERE integration_id = $1 AND external_id = $2 FOR NO KEY UPDATE`
 
-// confirm applies a confirming read to its row. run is the run that reads; nil: a webhook, or a person.
-func (s *Store) confirm(ctx context.Context, tx pgx.Tx, tenant, integration uuid.UUID, run *uuid.UUID, f Confirmed) (rules.Verdict, bool, error) {
+// confirm applies a confirming read of a run to its row; mine says that the run had written the row before.
+func (s *Store) confirm(ctx context.Context, tx pgx.Tx, tenant, integration, run uuid.UUID, f Confirmed) (_ rules.Verdict, mine bool, _ error) {
 	rows, err := tx.Query(ctx, readMark, integration, f.ExternalID)
 	if err != nil {
 		return 0, false, fmt.Errorf("read stored contact: %w", err)
 	}
-	var runID uuid.UUID
-	if run != nil {
-		runID = *run
-	}
-	marks, err := collectMarks(rows, runID)
+	marks, err := collectMarks(rows, run)
 	if err != nil {
 		return 0, false, err
 	}
 	row := marks[f.ExternalID]
-	mine := row != nil && row.Mine && run != nil
+	mine = row != nil && row.Mine
 
 	var verdict rules.Verdict
 	var hash [32]byte
@@ -179,7 +205,7 @@ func (s *Store) confirm(ctx context.Context, tx pgx.Tx, tenant, integration uuid
 	return verdict, mine, nil
 }
 
-func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration uuid.UUID, run *uuid.UUID, f Confirmed, verdict rules.Verdict,
+func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration, run uuid.UUID, f Confirmed, verdict rules.Verdict,
 	row *rules.Row, hash [32]byte, merged string,
 ) (pgconn.CommandTag, error) {
 	observed := f.Read.ObservedAt()
@@ -189,7 +215,7 @@ func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration 
 	}
 	switch verdict {
 	case rules.Create, rules.Update, rules.Lift:
-		return one.exec(ctx, tx, tenant, integration, observed, run)
+		return one.exec(ctx, tx, tenant, integration, observed, &run)
 	case rules.Touch:
 		return tx.Exec(ctx, touchContact, integration, f.ExternalID, observed, row.ObservedAt)
 	case rules.Tombstone:
@@ -199,38 +225,6 @@ func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration 
 	case rules.Unchanged, rules.Ignore, rules.Ask, rules.AskDeleted:
 	}
 	return pgconn.CommandTag{}, nil
-}
-
-// DropAsked gives up reading a record for now: each reading was overlapped by somebody else's, which is stored.
-func (s *Store) DropAsked(ctx context.Context, c Claim, id string) error {
-	return s.settleFenced(ctx, c, rules.Counters{}, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, settleAsked, c.RunID, id)
-		return err
-	})
-}
-
-// CommitUnreadable stores that a record is there but can't be understood: it goes to quarantine.
-func (s *Store) CommitUnreadable(ctx context.Context, c Claim, f providers.Failure) error {
-	return s.settleFenced(ctx, c, rules.Counters{}, func(tx pgx.Tx) error {
-		batch := new(pgx.Batch)
-		queueFailure(batch, c, f)
-		batch.Queue(settleAsked, c.RunID, f.ExternalID)
-		return tx.SendBatch(ctx, batch).Close()
-	})
-}
-
-// settleFenced counts a confirming read under the fence and does what settles it.
-func (s *Store) settleFenced(ctx context.Context, c Claim, n rules.Counters, settle func(pgx.Tx) error) error {
-	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted)
-		if err := fenced(tag.RowsAffected(), "count confirming read", err); err != nil {
-			return err
-		}
-		if err := settle(tx); err != nil {
-			return fmt.Errorf("settle confirming read: %w", err)
-		}
-		return nil
-	})
 }
 
 const countAbsent = `SELECT count(*) FROM confirming_reads WHERE run_id = $1 AND result = 'absent'`
@@ -253,14 +247,17 @@ WITH gone AS (
     WHERE a.run_id = $1 AND a.result = 'absent' AND c.integration_id = $2 AND c.external_id = a.external_id
       AND c.deleted_at IS NULL AND a.begun_at >= c.observed_at
     RETURNING 1)
-UPDATE integration_sync_logs SET records_deleted = records_deleted + (SELECT count(*) FROM gone), lease_until = clock_timestamp() + $6,
-    checkpoint = $7, updated_at = clock_timestamp()
-WHERE id = $1 AND fence = $3 AND job_id = $4 AND status = $5`
+UPDATE integration_sync_logs SET records_deleted = records_deleted + (SELECT count(*) FROM gone), lease_until = clock_timestamp() + $5,
+    checkpoint = $6, updated_at = clock_timestamp()
+WHERE id = $1 AND fence = $3 AND job_id = $4 AND status = 'in_progress'`
 
 // TombstoneAbsent concludes that what is absent is deleted.
 func (s *Store) TombstoneAbsent(ctx context.Context, c Claim) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, tombstoneAbsent, c.RunID, c.IntegrationID, c.Fence, c.Job, InProgress, s.lease, c.Checkpoint)
+		if err := s.HoldFence(ctx, tx, c); err != nil { // first: what follows may take longer than a lease
+			return err
+		}
+		tag, err := tx.Exec(ctx, tombstoneAbsent, c.RunID, c.IntegrationID, c.Fence, c.Job, s.lease, c.Checkpoint)
 		return fenced(tag.RowsAffected(), "tombstone absent contacts", err)
 	})
 }
@@ -271,22 +268,12 @@ UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoin
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // HoldAbsent keeps the absences for a person to decide.
-func (s *Store) HoldAbsent(ctx context.Context, c Claim, ids []string) error {
+func (s *Store) HoldAbsent(ctx context.Context, c Claim) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, saveCandidates, c.RunID, ids); err != nil {
-			return fmt.Errorf("note missing contacts: %w", err)
+		if err := s.HoldFence(ctx, tx, c); err != nil {
+			return err
 		}
 		tag, err := tx.Exec(ctx, holdAbsent, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint)
 		return fenced(tag.RowsAffected(), "hold deletions", err)
 	})
-}
-
-// ConfirmRecord applies a confirming read outside a run: after a webhook, or when a person asked.
-func (s *Store) ConfirmRecord(ctx context.Context, tenant, integration uuid.UUID, f Confirmed) (rules.Verdict, error) {
-	var verdict rules.Verdict
-	err := s.Tx(ctx, func(tx pgx.Tx) (err error) {
-		verdict, _, err = s.confirm(ctx, tx, tenant, integration, nil, f)
-		return err
-	})
-	return verdict, err
 }

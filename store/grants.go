@@ -159,7 +159,7 @@ func (s *Store) EraseTokens(ctx context.Context, tenant *uuid.UUID, id uuid.UUID
 		if _, err := tx.Exec(ctx, closeAllIncidents, id); err != nil {
 			return err
 		}
-		return s.endAllRuns(ctx, tx, in, end)
+		return s.EndAllRuns(ctx, tx, in, end)
 	})
 	if err != nil {
 		return e, false, fmt.Errorf("erase tokens: %w", err)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Incident is one open cause of trouble for one integration. It opens once, and closes itself on recovery.
@@ -42,28 +41,13 @@ DO UPDATE SET last_seen_at = now(), times = n.times + 1, variant = excluded.vari
     run_id = coalesce(excluded.run_id, n.run_id)
 RETURNING times = 1`
 
-// execer is a pool or a transaction.
-type execer interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // OpenIncident opens an incident, or notes that the open one goes on; opened says which.
 func (s *Store) OpenIncident(ctx context.Context, tx pgx.Tx, in Locked, t Trouble) (opened bool, err error) {
-	return s.openIncident(ctx, tx, in.TenantID, in.ID, t)
-}
-
-// ReportIncident is [Store.OpenIncident] outside a transaction.
-func (s *Store) ReportIncident(ctx context.Context, tenant, integration uuid.UUID, t Trouble) (opened bool, err error) {
-	return s.openIncident(ctx, s.pool, tenant, integration, t)
-}
-
-func (s *Store) openIncident(ctx context.Context, db execer, tenant, integration uuid.UUID, t Trouble) (opened bool, err error) {
 	var args any
 	if t.Args != nil {
 		args = t.Args
 	}
-	err = db.QueryRow(ctx, openIncident, newID(), tenant, integration, t.Code, t.Variant, t.Detail, args, t.RunID).Scan(&opened)
+	err = tx.QueryRow(ctx, openIncident, newID(), in.TenantID, in.ID, t.Code, t.Variant, t.Detail, args, t.RunID).Scan(&opened)
 	if err != nil {
 		return false, fmt.Errorf("open incident: %w", err)
 	}

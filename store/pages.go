@@ -20,7 +20,6 @@ type Page struct {
 	Contacts []providers.Contact
 	Failures []providers.Failure
 	Read     rules.Read
-	Sweep    bool // its ids are remembered until the sweep ends
 	Region   string
 	Calls    int // provider calls that no commit has counted yet
 }
@@ -61,8 +60,10 @@ func (s *Store) CommitPage(ctx context.Context, c *Claim, p Page) (rules.Counter
 	counters, err := s.commitPage(ctx, c, p)
 	if _, ok := refused(err); ok {
 		c.Checkpoint = before
-		s.quarantineRefused(ctx, *c, &p)
-		counters, err = s.commitPage(ctx, c, p)
+		p.Contacts = latest(p.Contacts)
+		if err = s.quarantineRefused(ctx, *c, &p); err == nil {
+			counters, err = s.commitPage(ctx, c, p)
+		}
 	}
 	if err != nil {
 		c.Checkpoint = before
@@ -166,7 +167,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 	batch := new(pgx.Batch)
 	n := d.counters
 	observed := p.Read.ObservedAt()
-	batch.Queue(savePage, c.RunID, c.Fence, c.Job, Lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
+	batch.Queue(savePage, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
 		optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper))
 	if d.writes.len() > 0 {
 		d.writes.queue(batch, c.TenantID, c.IntegrationID, observed, &c.RunID).Exec(func(tag pgconn.CommandTag) error {
@@ -174,7 +175,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 			return nil
 		})
 	}
-	if p.Sweep {
+	if c.Checkpoint.Sweep {
 		batch.Queue(insertRunPage, c.RunID, c.Checkpoint.Page, d.listed)
 	}
 	if len(d.asks) > 0 {
@@ -199,7 +200,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 const overtaken = `
 SELECT u.id FROM unnest($2::text[]) AS u (id)
 LEFT JOIN contacts c ON c.integration_id = $1 AND c.external_id = u.id
-WHERE c.last_run_id IS DISTINCT FROM $3 OR c.observed_at < $4`
+WHERE c.last_run_id IS DISTINCT FROM $3 OR c.observed_at <> $4`
 
 const uncount = `
 UPDATE integration_sync_logs SET records_created = records_created - $2, records_updated = records_updated - $3,
@@ -260,29 +261,72 @@ func latest(contacts []providers.Contact) []providers.Contact {
 	return kept
 }
 
-// quarantineRefused moves the records that Postgres refuses from a page's contacts to its failures. It stores each one
-// alone, in a transaction that is rolled back.
-func (s *Store) quarantineRefused(ctx context.Context, c Claim, p *Page) {
-	kept := p.Contacts[:0:0]
-	for _, contact := range p.Contacts {
-		var one columns
-		one.add(contact, ContentHash(contact), nil, p.Region)
-		err := s.Tx(ctx, func(tx pgx.Tx) error {
-			if _, err := one.exec(ctx, tx, c.TenantID, c.IntegrationID, p.Read.ObservedAt(), &c.RunID); err != nil {
-				return err
-			}
-			return errTried
-		})
-		if pgErr, ok := refused(err); ok {
-			p.Failures = append(p.Failures, providers.Failure{ExternalID: contact.ExternalID, Reason: "refused", Detail: pgErr.Message, Payload: nil})
-			continue
-		}
-		kept = append(kept, contact)
+// ErrAllRefused says that Postgres refuses every record of a page: the fault isn't the records'.
+var ErrAllRefused = errors.New("the database refuses every record of the page")
+
+// quarantineRefused moves the records that Postgres refuses from a page's contacts to its failures. It looks for them by
+// halves, each tried in a transaction that is rolled back.
+func (s *Store) quarantineRefused(ctx context.Context, c Claim, p *Page) error {
+	tried := len(p.Contacts)
+	kept, err := s.keepAccepted(ctx, c, p, p.Contacts)
+	if err != nil {
+		return err
 	}
-	p.Contacts = kept
+	if p.Contacts = kept; len(kept) == 0 && tried >= badPage {
+		return ErrAllRefused
+	}
+	return nil
+}
+
+// badPage is how many records must all be refused for it to be the page's fault.
+const badPage = 10
+
+func (s *Store) keepAccepted(ctx context.Context, c Claim, p *Page, contacts []providers.Contact) ([]providers.Contact, error) {
+	if len(contacts) == 0 {
+		return nil, nil
+	}
+	err := s.tryContacts(ctx, c, p, contacts)
+	pgErr, isRefused := refused(err)
+	switch {
+	case err == nil:
+		return contacts, nil
+	case !isRefused:
+		return nil, err
+	case len(contacts) == 1:
+		p.Failures = append(p.Failures, providers.Failure{ExternalID: contacts[0].ExternalID, Reason: "refused", Detail: pgErr.Message})
+		return nil, nil
+	}
+	half := len(contacts) / 2
+	first, err := s.keepAccepted(ctx, c, p, contacts[:half:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.keepAccepted(ctx, c, p, contacts[half:])
+	return append(first, second...), err
 }
 
 var errTried = errors.New("tried")
+
+// tryContacts writes contacts under the fence, which also renews the lease's claim on the run, and takes it back.
+func (s *Store) tryContacts(ctx context.Context, c Claim, p *Page, contacts []providers.Contact) error {
+	var all columns
+	for _, contact := range contacts {
+		all.add(contact, ContentHash(contact), nil, p.Region)
+	}
+	err := s.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.HoldFence(ctx, tx, c); err != nil {
+			return err
+		}
+		if _, err := all.exec(ctx, tx, c.TenantID, c.IntegrationID, p.Read.ObservedAt(), &c.RunID); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return s.Renew(ctx, c)
+	}
+	return err
+}
 
 // queueFailure adds a record to quarantine, or counts it there again.
 func queueFailure(batch *pgx.Batch, c Claim, f providers.Failure) {

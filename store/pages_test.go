@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -35,6 +36,7 @@ func newBundle(t *testing.T) *testBundle {
 	require.NoError(t, err)
 	b.claim, err = b.store.ClaimRun(t.Context(), run, 1)
 	require.NoError(t, err)
+	b.claim.Checkpoint.Sweep = true
 	b.began = b.claim.Now
 	return b
 }
@@ -86,7 +88,7 @@ func TestCommitPage(t *testing.T) {
 
 		b := newBundle(t)
 		b.claim.Checkpoint.Cursor = "next"
-		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), person("2", "Bob", 2)}, Read: b.read(0), Sweep: true, Calls: 1})
+		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), person("2", "Bob", 2)}, Read: b.read(0), Calls: 1})
 		require.Equal(t, rules.Counters{Seen: 2, Created: 2}, n)
 		run := b.run(t)
 		require.EqualValues(t, 2, run.RecordsCreated)
@@ -114,7 +116,7 @@ func TestCommitPage(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrLost)
 		require.Empty(t, b.names(t))
 		require.ErrorIs(t, b.store.Renew(t.Context(), stale), store.ErrLost)
-		require.ErrorIs(t, b.store.Leave(t.Context(), stale, store.Wait{}, 0), store.ErrLost)
+		require.ErrorIs(t, b.store.Tx(t.Context(), func(tx pgx.Tx) error { return b.store.Leave(t.Context(), tx, stale, store.Wait{}, 0) }), store.ErrLost)
 		require.NoError(t, b.store.Renew(t.Context(), b.claim))
 	})
 
@@ -133,7 +135,7 @@ func TestCommitPage(t *testing.T) {
 		b := newBundle(t)
 		bad := person("2", "Bad", 1)
 		bad.CustomFields = []byte(`{"a": "\u0000"}`)
-		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), bad, person("3", "Cid", 1)}, Read: b.read(0), Sweep: true})
+		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), bad, person("3", "Cid", 1)}, Read: b.read(0)})
 		require.Equal(t, rules.Counters{Seen: 3, Created: 2, Failed: 1}, n)
 		require.EqualValues(t, 2, b.run(t).RecordsSynced)
 		failures, err := b.store.ListFailures(t.Context(), nil, b.claim.RunID, store.After{}, 10)
@@ -169,10 +171,7 @@ func TestCommitPage(t *testing.T) {
 
 		b := newBundle(t)
 		b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1)}, Read: b.read(0)})
-		webhook := person("1", "Annabel", 3)
-		_, err := b.store.ConfirmRecord(t.Context(), b.claim.TenantID, b.claim.IntegrationID, store.Confirmed{
-			Asked: store.Asked{ExternalID: "1"}, Contact: &webhook, Read: b.read(10 * time.Second),
-		})
+		_, err := b.pool.Exec(t.Context(), `UPDATE contacts SET name = 'Annabel', remote_updated_at = to_timestamp(1700000003), observed_at = $1`, b.read(10*time.Second).Done)
 		require.NoError(t, err)
 		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Anna", 2)}, Read: b.read(5 * time.Second)})
 		require.Equal(t, rules.Counters{Seen: 1, Unchanged: 1}, n)

@@ -30,7 +30,8 @@ var retentions = []struct { //nolint:gochecknoglobals // a constant table
 		SELECT r.id FROM integration_sync_logs r
 		WHERE r.status IN ('completed', 'failed') AND r.created_at < now() - $1::interval
 		  AND NOT EXISTS (SELECT FROM confirming_reads c WHERE c.run_id = r.id AND c.result = 'held')
-		  AND (SELECT count(*) FROM integration_sync_logs n WHERE n.integration_id = r.integration_id AND n.created_at > r.created_at) >= 10
+		  AND EXISTS (SELECT FROM integration_sync_logs n WHERE n.integration_id = r.integration_id AND n.created_at > r.created_at
+		      ORDER BY n.created_at DESC OFFSET 9 LIMIT 1)
 		LIMIT $2)`, keepRuns},
 	{`DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at < now() - $1::interval LIMIT $2)`, keepAudit},
 	{`DELETE FROM idempotency_keys WHERE (tenant_id, key) IN (SELECT tenant_id, key FROM idempotency_keys WHERE created_at < now() - $1::interval LIMIT $2)`, keepIdempotency},
@@ -56,9 +57,9 @@ func (s *Store) RemoveOld(ctx context.Context) (removed int64, err error) {
 const refreshesDue = `
 SELECT id FROM integrations
 WHERE status = 'connected' AND refresh_token IS NOT NULL AND expires_at < clock_timestamp() + $1::interval
-ORDER BY expires_at LIMIT $2`
+ORDER BY random() LIMIT $2` // those that can't be renewed must not stand before the others
 
-// RefreshesDue lists connected integrations whose access token ends within so long, the next to end first. Renewing all of
+// RefreshesDue lists connected integrations whose access token ends within so long. Renewing all of
 // them also keeps alive refresh tokens that die of rest.
 func (s *Store) RefreshesDue(ctx context.Context, within time.Duration, limit int) ([]uuid.UUID, error) {
 	rows, err := s.pool.Query(ctx, refreshesDue, within, limit)

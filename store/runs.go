@@ -73,7 +73,7 @@ type Run struct {
 // Active reports whether the run has yet to end.
 func (r Run) Active() bool { return r.Status == Pending || r.Status == InProgress }
 
-const runColumns = `r.id, r.integration_id, r.tenant_id, r.sync_type, r.status, r.outcome, coalesce(r.records_synced, 0)::bigint AS records_synced, r.records_seen,
+const runColumns = `r.id, r.integration_id, r.tenant_id, coalesce(r.sync_type, 'full') AS sync_type, coalesce(r.status, 'failed') AS status, r.outcome, coalesce(r.records_synced, 0)::bigint AS records_synced, r.records_seen,
     r.records_created, r.records_updated, r.records_unchanged, r.records_deleted, r.records_failed, r.records_total, r.total_is_estimate,
     r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.error_code, r.error_variant, r.error_detail, r.error_message,
     r.waiting_until, r.waiting_reason, r.failures_in_row, r.window_start, r.window_end, r.due_at, r.missed_ticks, r.requested_by,
@@ -117,7 +117,7 @@ type RunFilter struct {
 }
 
 const listRuns = `SELECT ` + runColumns + ` FROM integration_sync_logs r
-WHERE ($1::uuid IS NULL OR r.tenant_id = $1) AND ($2::uuid IS NULL OR r.integration_id = $2) AND ($3::text = '' OR r.status = $3)
+WHERE r.tenant_id IS NOT NULL AND ($1::uuid IS NULL OR r.tenant_id = $1) AND ($2::uuid IS NULL OR r.integration_id = $2) AND ($3::text = '' OR r.status = $3)
   AND ($4::timestamptz IS NULL OR r.updated_at >= $4) AND ($5::timestamptz IS NULL OR (r.created_at, r.id) < ($5, $6))
 ORDER BY r.created_at DESC, r.id DESC LIMIT $7`
 
@@ -138,6 +138,9 @@ func (s *Store) ListRuns(ctx context.Context, f RunFilter, after After, limit in
 	}
 	return list, nil
 }
+
+// Scheduled is requested_by of a run that the schedule has started.
+const Scheduled = "schedule"
 
 // NewRun is a run to be created.
 type NewRun struct {
@@ -170,13 +173,19 @@ func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (
 	if err != nil {
 		return run, false, fmt.Errorf("read active runs: %w", err)
 	}
+	if len(open) > 0 && open[0].JobID == nil { // of the earlier system: nobody here works on it
+		if _, _, err := s.EndRun(ctx, tx, in, open[0].ID, RunEnd{Status: Failed, Code: "interrupted"}); err != nil {
+			return run, false, err
+		}
+		open = open[1:]
+	}
 	var after *uuid.UUID
 	reason := "queued"
 	if len(open) > 0 {
 		active := open[0]
-		joins := active.SyncType == n.SyncType
-		if joins && (n.SyncType == Full || active.WindowEnd == nil) {
-			return active, false, nil
+		if active.SyncType == n.SyncType && (n.SyncType == Full || active.WindowEnd == nil) {
+			run, err := s.join(ctx, tx, active, n)
+			return run, false, err
 		}
 		if len(open) > 1 {
 			run, err := s.joinFollower(ctx, tx, active, open[1], n.SyncType)
@@ -186,6 +195,25 @@ func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (
 	}
 	run, err = oneRun(ctx, tx, "create run", insertRun, newID(), in.ID, in.TenantID, n.SyncType, n.RequestedBy, n.DueAt, n.MissedTicks, after, reason)
 	return run, err == nil && after == nil, err
+}
+
+const adoptRun = `UPDATE integration_sync_logs SET requested_by = $2, updated_at = clock_timestamp() WHERE id = $1`
+
+// join gives a person the run of the schedule that is active already: it is then theirs, and doesn't wait for what only
+// scheduled work leaves to people.
+func (s *Store) join(ctx context.Context, tx pgx.Tx, active Run, n NewRun) (Run, error) {
+	if n.RequestedBy == Scheduled || active.RequestedBy == nil || *active.RequestedBy != Scheduled {
+		return active, nil
+	}
+	if _, err := tx.Exec(ctx, adoptRun, active.ID, n.RequestedBy); err != nil {
+		return active, fmt.Errorf("join run: %w", err)
+	}
+	if active.WaitingReason != nil && *active.WaitingReason == "reserve" {
+		if _, err := s.wake(ctx, tx, active.IntegrationID); err != nil {
+			return active, err
+		}
+	}
+	return s.RunTx(ctx, tx, nil, active.ID)
 }
 
 const widenRun = `UPDATE integration_sync_logs SET sync_type = 'full', updated_at = clock_timestamp() WHERE id = $1`
@@ -222,6 +250,7 @@ type RunEnd struct {
 	Code    string // of a failed one
 	Variant string
 	Detail  string // the provider's own words, secrets cut out
+	Swept   bool   // a completed one was a whole sweep
 }
 
 const endRun = `
@@ -249,17 +278,22 @@ func (s *Store) EndRun(ctx context.Context, tx pgx.Tx, in Locked, run uuid.UUID,
 	return job, true, nil
 }
 
-// dropPages forgets what the ended runs of an integration have seen. A failed run that is retried after that begins its
-// walk anew.
+// dropPages forgets what the ended runs of an integration have seen, and makes those that failed begin anew if they are
+// retried: without it, nothing could be told from what they have not met. Deletions that are held go with a whole sweep,
+// which has decided about them.
 const dropPages = `
 WITH ended AS (
-    SELECT id FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('completed', 'failed')),
-pages AS (DELETE FROM sync_run_pages p USING ended WHERE p.run_id = ended.id)
-DELETE FROM confirming_reads c USING ended WHERE c.run_id = ended.id AND c.result IS DISTINCT FROM 'held'`
+    SELECT id, status FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('completed', 'failed')),
+pages AS (DELETE FROM sync_run_pages p USING ended WHERE p.run_id = ended.id),
+reads AS (
+    DELETE FROM confirming_reads c USING ended WHERE c.run_id = ended.id AND (c.result IS DISTINCT FROM 'held' OR ($2 AND c.run_id <> $3)))
+UPDATE integration_sync_logs r SET checkpoint = '{"restarted": true}' FROM ended
+WHERE r.id = ended.id AND ended.status = 'failed' AND r.checkpoint NOT IN ('{}', '{"restarted": true}')`
 
-// DropPages removes the working rows of an integration's ended runs.
-func (s *Store) DropPages(ctx context.Context, tx pgx.Tx, integration uuid.UUID) error {
-	if _, err := tx.Exec(ctx, dropPages, integration); err != nil {
+// DropPages removes the working rows of an integration's ended runs, after run has completed; swept says that it was a
+// whole sweep.
+func (s *Store) DropPages(ctx context.Context, tx pgx.Tx, integration, run uuid.UUID, swept bool) error {
+	if _, err := tx.Exec(ctx, dropPages, integration, swept, run); err != nil {
 		return fmt.Errorf("drop pages: %w", err)
 	}
 	return nil
@@ -284,29 +318,25 @@ func (s *Store) EndJob(ctx context.Context, tx pgx.Tx, job int64, state, reason 
 
 const promote = `
 UPDATE integration_sync_logs SET after_run_id = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
-WHERE integration_id = $1 AND status = 'pending' AND after_run_id IS NOT NULL RETURNING id, requested_by`
+WHERE integration_id = $1 AND status = 'pending' AND after_run_id IS NOT NULL RETURNING id`
 
 // Promote makes the follower the active run, which then needs a job; found is false if there is none.
-func (s *Store) Promote(ctx context.Context, tx pgx.Tx, integration uuid.UUID) (run uuid.UUID, requestedBy string, found bool, err error) {
-	var by *string
-	err = tx.QueryRow(ctx, promote, integration).Scan(&run, &by)
+func (s *Store) Promote(ctx context.Context, tx pgx.Tx, integration uuid.UUID) (run uuid.UUID, found bool, err error) {
+	err = tx.QueryRow(ctx, promote, integration).Scan(&run)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return run, "", false, nil
+		return run, false, nil
 	}
 	if err != nil {
-		return run, "", false, fmt.Errorf("promote follower: %w", err)
+		return run, false, fmt.Errorf("promote follower: %w", err)
 	}
-	if by != nil {
-		requestedBy = *by
-	}
-	return run, requestedBy, true, nil
+	return run, true, nil
 }
 
 const openRuns = `SELECT id FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('pending', 'in_progress') ORDER BY after_run_id NULLS FIRST`
 
-// endAllRuns ends the active run and its follower, jobs included; nothing is promoted. The caller has locked the
-// integration.
-func (s *Store) endAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
+// EndAllRuns ends the active run and its follower, jobs included, because the integration is paused, disconnected or needs a
+// person; nothing is promoted. The caller has locked the integration.
+func (s *Store) EndAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
 	rows, err := tx.Query(ctx, openRuns, in.ID)
 	if err != nil {
 		return fmt.Errorf("read open runs: %w", err)
@@ -333,15 +363,17 @@ func (s *Store) endAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd
 	return nil
 }
 
-// EndAllRuns ends whatever an integration has open, because it is paused, disconnected or needs a person.
-func (s *Store) EndAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
-	return s.endAllRuns(ctx, tx, in, end)
-}
-
 const retryRun = `
 UPDATE integration_sync_logs r SET status = 'pending', completed_at = NULL, error_code = NULL, error_variant = NULL, error_detail = NULL,
     error_message = NULL, cancel_requested_at = NULL, failures_in_row = 0, outcome = NULL, waiting_reason = 'queued',
-    job_id = NULL, updated_at = clock_timestamp()
+    job_id = NULL, window_end = (checkpoint ->> 'upper')::timestamptz,
+    -- a walk that must begin anew counts anew what it has not written; an expired position is of no use any more
+    checkpoint = CASE WHEN checkpoint ? 'expired' THEN '{"restarted": true}' ELSE checkpoint END,
+    records_seen = CASE WHEN anew THEN records_created + records_updated ELSE records_seen END,
+    records_synced = CASE WHEN anew THEN records_created + records_updated ELSE records_synced END,
+    records_unchanged = CASE WHEN anew THEN 0 ELSE records_unchanged END,
+    records_failed = CASE WHEN anew THEN 0 ELSE records_failed END, updated_at = clock_timestamp()
+FROM (SELECT checkpoint ? 'expired' OR checkpoint = '{"restarted": true}' AS anew FROM integration_sync_logs WHERE id = $1) old
 WHERE id = $1 AND status = 'failed'
   AND NOT EXISTS (SELECT FROM integration_sync_logs a WHERE a.integration_id = r.integration_id AND a.status IN ('pending', 'in_progress'))`
 

@@ -21,7 +21,7 @@ type Due struct {
 
 const claimDue = `
 SELECT id, tenant_id, provider, status, schedule, next_sync_at, clock_timestamp(), swept_at, window_end FROM integrations
-WHERE status = 'connected' AND next_sync_at <= clock_timestamp()
+WHERE status = 'connected' AND next_sync_at <= now() AND isfinite(next_sync_at)
 ORDER BY next_sync_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`
 
 // ClaimDue locks up to n integrations that are due, skipping those that others hold: two schedulers never start one twice.
@@ -83,19 +83,11 @@ func (s *Store) CountRun(ctx context.Context, tx pgx.Tx, run uuid.UUID, live int
 	return drift, nil
 }
 
-// LiveContactsTx is [Store.LiveContacts] in a transaction.
-func (s *Store) LiveContactsTx(ctx context.Context, tx pgx.Tx, integration uuid.UUID) (n int64, err error) {
-	if err := tx.QueryRow(ctx, liveContacts, integration).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count contacts: %w", err)
-	}
-	return n, nil
-}
-
-const openFence = `SELECT 1 FROM integration_sync_logs WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress' FOR UPDATE`
+const holdFence = `SELECT 1 FROM integration_sync_logs WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress' FOR UPDATE`
 
 // HoldFence locks the run under its fence in the transaction that ends it; [ErrLost] if the slice has lost it.
 func (s *Store) HoldFence(ctx context.Context, tx pgx.Tx, c Claim) error {
-	tag, err := tx.Exec(ctx, openFence, c.RunID, c.Fence, c.Job)
+	tag, err := tx.Exec(ctx, holdFence, c.RunID, c.Fence, c.Job)
 	return fenced(tag.RowsAffected(), "hold run", err)
 }
 

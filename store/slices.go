@@ -121,14 +121,14 @@ UPDATE integration_sync_logs SET lease_until = clock_timestamp(), waiting_reason
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // Leave gives the run back until another slice goes on, and counts the calls that no page has counted.
-func (s *Store) Leave(ctx context.Context, c Claim, w Wait, calls int) error {
-	tag, err := s.pool.Exec(ctx, leave, c.RunID, c.Fence, c.Job, w.For, w.Reason, w.Failure, calls)
+func (s *Store) Leave(ctx context.Context, tx pgx.Tx, c Claim, w Wait, calls int) error {
+	tag, err := tx.Exec(ctx, leave, c.RunID, c.Fence, c.Job, w.For, w.Reason, w.Failure, calls)
 	return fenced(tag.RowsAffected(), "leave run", err)
 }
 
 const saveCheckpoint = `
 UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, window_start = $6, window_end = $7,
-    records_total = coalesce($8, records_total), total_is_estimate = $9, updated_at = clock_timestamp()
+    records_total = coalesce($8, records_total), total_is_estimate = CASE WHEN $8::bigint IS NULL THEN total_is_estimate ELSE $9 END, updated_at = clock_timestamp()
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // SaveCheckpoint moves the run to another phase, or begins its walk.

@@ -79,6 +79,7 @@ func Open(ctx context.Context, url string, o PoolOptions) (*pgxpool.Pool, error)
 		// not QueryExecModeExec, which guesses parameter types from Go's and can't send a struct as jsonb
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	} else {
+		cfg.ConnConfig.RuntimeParams["timezone"] = "UTC" // columns of the earlier system may have no zone
 		cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleInTransaction.Milliseconds(), 10)
 		if o.Name != "" {
 			cfg.ConnConfig.RuntimeParams["application_name"] = o.Name
@@ -107,6 +108,11 @@ func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
 	return now, err
+}
+
+// execer is a pool or a transaction.
+type execer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 // one turns "no row" into [ErrNotFound].

@@ -15,16 +15,19 @@ const look = `
 SELECT r.id, r.integration_id
 FROM integration_sync_logs r LEFT JOIN river.river_job j ON j.id = r.job_id
 WHERE r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL
+  AND (r.job_id IS NOT NULL OR r.created_at < now() - $2::interval)
   AND (j.id IS NULL OR j.state = 'cancelled'
     OR (j.state IN ('running', 'completed', 'discarded') AND greatest(r.lease_until, j.attempted_at + $1) < clock_timestamp()))`
 
 // judge looks again under the locks and says what is to be done.
 const judge = `
 SELECT CASE
+    WHEN r.job_id IS NULL THEN 'foreign'
     WHEN j.id IS NULL OR j.state = 'cancelled' THEN 'cancel'
     WHEN greatest(r.lease_until, j.attempted_at + $2) >= clock_timestamp() THEN 'alive'
     WHEN j.metadata ? 'cancel_attempted_at' THEN 'cancel'
-    WHEN j.state IN ('running', 'completed') THEN 'take'
+    WHEN j.state IN ('running', 'completed') AND r.failures_in_row < $3 THEN 'take'
+    WHEN j.state IN ('running', 'completed') THEN 'fail'
     WHEN j.state = 'discarded' THEN 'fail'
     ELSE 'alive' END, coalesce(r.job_id, 0)
 FROM integration_sync_logs r LEFT JOIN river.river_job j ON j.id = r.job_id
@@ -38,12 +41,19 @@ FROM integration_sync_logs r
 WHERE j.id = r.job_id AND r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL
   AND j.state IN ('available', 'scheduled') AND j.scheduled_at > greatest(now(), r.waiting_until) + interval '5 s'`
 
+const (
+	// mostLosses is how many workers in a row a run may cost: it may be the run that kills them.
+	mostLosses = 8
+	// foreignRest is how long a run of the earlier system is left alone while both systems work.
+	foreignRest = time.Hour
+)
+
 // Stray is an active run that seems to have lost its job.
 type Stray struct{ Run, Integration uuid.UUID }
 
 // Strays looks for active runs that nobody works on. [Store.JudgeStray] decides about each.
 func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
-	rows, err := s.pool.Query(ctx, look, s.lease)
+	rows, err := s.pool.Query(ctx, look, s.lease, foreignRest)
 	if err != nil {
 		return nil, fmt.Errorf("look for lost runs: %w", err)
 	}
@@ -59,11 +69,12 @@ type Verdict string
 
 // What becomes of a stray run.
 const (
-	StrayEnded  Verdict = "ended"  // by somebody else, meanwhile
-	StrayAlive  Verdict = "alive"  // somebody works on it after all
-	StrayCancel Verdict = "cancel" // its job was cancelled or deleted, by a person
-	StrayTake   Verdict = "take"   // its worker is lost: it gets a new job
-	StrayFail   Verdict = "fail"   // River gave its job up
+	StrayEnded   Verdict = "ended"   // by somebody else, meanwhile
+	StrayAlive   Verdict = "alive"   // somebody works on it after all
+	StrayCancel  Verdict = "cancel"  // its job was cancelled or deleted, by a person
+	StrayTake    Verdict = "take"    // its worker is lost: it gets a new job
+	StrayFail    Verdict = "fail"    // River gave its job up, or it has cost one worker after another
+	StrayForeign Verdict = "foreign" // the earlier system made it, and left it open
 )
 
 // JudgeStray locks integration, run and job, in this order, and looks again. One run that stands still must not hold up
@@ -83,7 +94,7 @@ func (s *Store) JudgeStray(ctx context.Context, tx pgx.Tx, stray Stray) (v Verdi
 			return "", in, 0, fmt.Errorf("judge lost run: %w", err)
 		}
 	}
-	err = tx.QueryRow(ctx, judge, stray.Run, s.lease).Scan(&v, &job)
+	err = tx.QueryRow(ctx, judge, stray.Run, s.lease, mostLosses).Scan(&v, &job)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return StrayEnded, in, 0, nil
 	}
@@ -91,6 +102,16 @@ func (s *Store) JudgeStray(ctx context.Context, tx pgx.Tx, stray Stray) (v Verdi
 		return "", in, 0, fmt.Errorf("judge lost run: %w", err)
 	}
 	return v, in, job, nil
+}
+
+const countLoss = `UPDATE integration_sync_logs SET failures_in_row = failures_in_row + 1 WHERE id = $1`
+
+// CountLoss counts a lost worker among the run's failures in a row, which a committed page ends.
+func (s *Store) CountLoss(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
+	if _, err := tx.Exec(ctx, countLoss, run); err != nil {
+		return fmt.Errorf("count loss: %w", err)
+	}
+	return nil
 }
 
 // WakeLate pulls back jobs that wait longer than their run says, and returns how many.
@@ -115,21 +136,25 @@ WHERE id = $1 AND state IN ('available', 'scheduled', 'retryable')`
 // want to wait; false if none waits. A job that River has yet to put to rest is woken by the next [Store.WakeLate].
 func (s *Store) WakeRun(ctx context.Context, integration uuid.UUID) (woken bool, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
-		var job int64
-		if err := tx.QueryRow(ctx, wakeRun, integration).Scan(&job); err != nil {
-			return err
-		}
-		woken = true
-		_, err := tx.Exec(ctx, wakeJob, job)
+		woken, err = s.wake(ctx, tx, integration)
 		return err
 	})
+	return woken, err
+}
+
+func (s *Store) wake(ctx context.Context, tx pgx.Tx, integration uuid.UUID) (woken bool, err error) {
+	var job int64
+	err = tx.QueryRow(ctx, wakeRun, integration).Scan(&job)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, wakeJob, job)
 	}
 	if err != nil {
 		return false, fmt.Errorf("wake run: %w", err)
 	}
-	return woken, nil
+	return true, nil
 }
 
 // retriedJob says what a job is to its run when it isn't the run's (any more), or the run has ended.
@@ -141,12 +166,17 @@ func (s *Store) RetriedRun(ctx context.Context, run uuid.UUID, job int64) (integ
 	return retriedRun(ctx, s.pool, run, job)
 }
 
+// rower is a pool or a transaction.
+type rower interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
 // RetriedRunTx is [Store.RetriedRun] in a transaction.
 func (s *Store) RetriedRunTx(ctx context.Context, tx pgx.Tx, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
 	return retriedRun(ctx, tx, run, job)
 }
 
-func retriedRun(ctx context.Context, db execer, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
+func retriedRun(ctx context.Context, db rower, run uuid.UUID, job int64) (integration uuid.UUID, retried bool, err error) {
 	var mine *bool
 	_, err = one(integration, db.QueryRow(ctx, retriedJob, run, job).Scan(&integration, &mine))
 	if err != nil {

@@ -194,7 +194,7 @@ func (s *Store) requireReauth(ctx context.Context, id uuid.UUID, r Refusal, upda
 		if _, err := s.OpenIncident(ctx, tx, in, Trouble{Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail}); err != nil {
 			return err
 		}
-		return s.endAllRuns(ctx, tx, in, RunEnd{Status: Failed, Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail})
+		return s.EndAllRuns(ctx, tx, in, RunEnd{Status: Failed, Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail})
 	})
 	if err != nil {
 		return false, fmt.Errorf("require reconnection: %w", err)

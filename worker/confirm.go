@@ -37,7 +37,7 @@ func (s *slice) confirmAbsent(ctx context.Context) error {
 	cp.Phase = store.Finish
 	if rules.JudgeUnproven(n, int(cp.Live)) == rules.Hold {
 		cp.Held = int64(n)
-		return s.write(func() error { return s.engine.Store.HoldAbsent(ctx, s.claim, nil) })
+		return s.write(func() error { return s.engine.Store.HoldAbsent(ctx, s.claim) })
 	}
 	return s.write(func() error { return s.engine.Store.TombstoneAbsent(ctx, s.claim) })
 }
@@ -68,18 +68,18 @@ func (s *slice) confirm(ctx context.Context, a store.Asked, absent bool) (rules.
 		if err != nil {
 			return finding, err
 		}
-		err = s.write(func() error {
+		err = s.count(func(calls int) error {
 			if failure != nil {
-				return s.engine.Store.CommitUnreadable(ctx, s.claim, *failure)
+				return s.engine.Store.CommitUnreadable(ctx, s.claim, a, *failure, calls)
 			}
-			return s.engine.Store.CommitConfirm(ctx, s.claim, f, absent)
+			return s.engine.Store.CommitConfirm(ctx, s.claim, f, absent, calls)
 		})
 		if !errors.Is(err, store.ErrOverlapped) {
 			return finding, err
 		}
 	}
 	// every reading was overlapped by another reader's: that one's is stored, and the next sweep looks again
-	return rules.Alive, s.write(func() error { return s.engine.Store.DropAsked(ctx, s.claim, a.ExternalID) })
+	return rules.Alive, s.count(func(calls int) error { return s.engine.Store.DropAsked(ctx, s.claim, a.ExternalID, calls) })
 }
 
 // readOne is a confirming read. failure is set for a record that is there but can't be understood.
@@ -100,8 +100,8 @@ func (s *slice) readOne(ctx context.Context, a store.Asked) (f store.Confirmed, 
 		return f, rules.Alive, nil, nil
 	case e != nil && e.Kind == providers.NotFound:
 		return f, rules.Unproven, nil, nil
-	case e != nil && e.Kind == providers.InvalidRequest && e.Code != "":
-		return f, rules.Alive, &providers.Failure{ExternalID: a.ExternalID, Reason: e.Code, Field: e.Detail}, nil
+	case e != nil && e.Record != nil:
+		return f, rules.Alive, e.Record, nil
 	}
 	return f, rules.Alive, nil, err
 }
@@ -110,18 +110,22 @@ func (s *slice) readOne(ctx context.Context, a store.Asked) (f store.Confirmed, 
 // record shows that the list was incomplete; one that is absent without proof leaves the decision to a person.
 func (s *slice) judgeAbsences(ctx context.Context) error {
 	cp := &s.claim.Checkpoint
-	ids, err := s.engine.Store.Candidates(ctx, s.claim)
+	var n int
+	err := s.write(func() (err error) {
+		n, err = s.engine.Store.NoteAbsent(ctx, s.claim)
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	if n == 0 {
+		return s.enter(ctx, store.Finish)
 	}
 	if cp.Live, err = s.engine.Store.LiveContacts(ctx, s.integration.ID); err != nil {
 		return err
 	}
-	if len(ids) == 0 {
-		return s.enter(ctx, store.Finish)
-	}
-	if rules.Braked(len(ids), int(cp.Live)) {
-		conclusion, err := s.sample(ctx, ids)
+	if rules.Braked(n, int(cp.Live)) {
+		conclusion, err := s.sample(ctx)
 		switch {
 		case err != nil:
 			return err
@@ -129,16 +133,19 @@ func (s *slice) judgeAbsences(ctx context.Context) error {
 			cp.Short = true
 			return s.enter(ctx, store.Finish)
 		case conclusion == rules.Hold:
-			cp.Held, cp.Phase = int64(len(ids)), store.Finish
-			return s.write(func() error { return s.engine.Store.HoldAbsent(ctx, s.claim, ids) })
+			cp.Held, cp.Phase = int64(n), store.Finish
+			return s.write(func() error { return s.engine.Store.HoldAbsent(ctx, s.claim) })
 		}
 	}
-	cp.Phase = store.Absent
-	return s.write(func() error { return s.engine.Store.BeginAbsent(ctx, s.claim, ids) })
+	return s.enter(ctx, store.Absent)
 }
 
 // sample reads a few of the candidates, spread out.
-func (s *slice) sample(ctx context.Context, ids []string) (rules.Conclusion, error) {
+func (s *slice) sample(ctx context.Context) (rules.Conclusion, error) {
+	ids, err := s.engine.Store.AbsentIDs(ctx, s.claim.RunID)
+	if err != nil {
+		return 0, err
+	}
 	var findings []rules.Finding
 	for _, id := range rules.Sample(ids, rules.SampleSize) {
 		f, finding, failure, err := s.readOne(ctx, store.Asked{ExternalID: id})
@@ -146,7 +153,8 @@ func (s *slice) sample(ctx context.Context, ids []string) (rules.Conclusion, err
 			return 0, err
 		}
 		if finding == rules.Alive && failure == nil {
-			if err := s.write(func() error { return s.engine.Store.CommitConfirm(ctx, s.claim, f, true) }); err != nil && !errors.Is(err, store.ErrOverlapped) {
+			err := s.count(func(calls int) error { return s.engine.Store.CommitConfirm(ctx, s.claim, f, true, calls) })
+			if err != nil && !errors.Is(err, store.ErrOverlapped) {
 				return 0, err
 			}
 		}

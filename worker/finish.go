@@ -18,10 +18,16 @@ func (s *slice) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var live int64
+	if s.claim.Checkpoint.Sweep { // a long count; nobody waits for a lock meanwhile
+		if live, err = s.engine.Store.LiveContacts(ctx, s.integration.ID); err != nil {
+			return err
+		}
+	}
 	var outcome string
 	err = s.write(func() error {
 		err := s.engine.Store.Tx(ctx, func(tx pgx.Tx) (err error) {
-			outcome, err = s.finishTx(ctx, tx, counted)
+			outcome, err = s.finishTx(ctx, tx, live, counted)
 			return err
 		})
 		s.ended = err == nil
@@ -29,9 +35,6 @@ func (s *slice) finish(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
-	}
-	if err := s.engine.Store.NoteUsage(ctx, s.provider.Name, s.account, s.pace.seen()); err != nil {
-		s.log.Warn().Err(err).Msg("could not save usage")
 	}
 	s.log.Info().Str("outcome", outcome).Dur("slice_ms", time.Since(s.began)).Msg("run completed")
 	return nil
@@ -56,7 +59,7 @@ func (s *slice) providerCount(ctx context.Context) (*int64, error) {
 	return &n, err
 }
 
-func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, counted *int64) (outcome string, err error) {
+func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, live int64, counted *int64) (outcome string, err error) {
 	st, cp := s.engine.Store, s.claim.Checkpoint
 	in, err := st.LockIntegration(ctx, tx, nil, s.integration.ID)
 	if err != nil {
@@ -69,11 +72,10 @@ func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, counted *int64) (outcom
 		return "", err
 	}
 	var drift *int64
+	if err := st.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), true); err != nil {
+		return "", err
+	}
 	if cp.Sweep {
-		live, err := st.LiveContactsTx(ctx, tx, in.ID)
-		if err != nil {
-			return "", err
-		}
 		if drift, err = st.CountRun(ctx, tx, s.claim.RunID, live, counted); err != nil {
 			return "", err
 		}
@@ -89,7 +91,7 @@ func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, counted *int64) (outcom
 		return "", err
 	}
 	outcome = outcomeOf(cp, run.RecordsFailed)
-	_, err = s.engine.jobs.EndRun(ctx, tx, in, s.claim.RunID, store.RunEnd{Status: store.Completed, Outcome: outcome})
+	_, err = s.engine.jobs.EndRun(ctx, tx, in, s.claim.RunID, store.RunEnd{Status: store.Completed, Outcome: outcome, Swept: cp.Sweep && !cp.Short})
 	return outcome, err
 }
 
@@ -124,39 +126,43 @@ func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
 	return s.engine.Store.MoveWindow(ctx, tx, s.integration.ID, p)
 }
 
-// Counts that differ by so much, and by so large a part, are drift.
+// The bounds of drift.
 const (
 	driftCount = 5
 	driftShare = 0.01
 )
 
-// closeIncidents closes what a completed run has shown to be over, and opens what it has found.
+// closeIncidents closes what a completed run has shown to be over, and opens what it has found. What goes on stays open.
 func (s *slice) closeIncidents(ctx context.Context, tx pgx.Tx, in store.Locked, run store.Run, drift *int64) error {
 	st, cp := s.engine.Store, s.claim.Checkpoint
 	over := []string{
 		string(words.ProviderUnavailable), string(words.QuotaExhausted), string(words.Misconfigured), string(words.Blocked),
 		string(words.SchemaChanged), string(words.Internal),
 	}
-	if cp.Sweep && !cp.Short {
+	var found *store.Trouble
+	switch {
+	case cp.Short || !cp.Sweep:
+	case cp.Held > 0:
+		over = append(over, string(words.Drift))
+		found = &store.Trouble{Code: string(words.DeletionsHeld), RunID: &run.ID, Args: map[string]any{"missing": cp.Held, "live": cp.Live}}
+	case drift != nil && drifted(*drift, *run.ProviderCount):
+		over = append(over, string(words.DeletionsHeld))
+		found = &store.Trouble{Code: string(words.Drift), RunID: &run.ID, Args: map[string]any{"count": *run.ProviderCount, "live": *run.LiveCount}}
+	default:
 		over = append(over, string(words.DeletionsHeld), string(words.Drift))
 	}
-	if err := st.CloseIncidents(ctx, tx, in.ID, over...); err != nil {
+	if err := st.CloseIncidents(ctx, tx, in.ID, over...); err != nil || found == nil {
 		return err
 	}
-	if cp.Held > 0 {
-		_, err := st.OpenIncident(ctx, tx, in, store.Trouble{
-			Code: string(words.DeletionsHeld), RunID: &run.ID, Args: map[string]any{"missing": cp.Held, "live": cp.Live},
-		})
+	opened, err := st.OpenIncident(ctx, tx, in, *found)
+	if err != nil || !opened || found.Code != string(words.Drift) {
 		return err
 	}
-	if drift == nil || cp.Short || run.ProviderCount == nil {
-		return nil
-	}
-	if d := max(*drift, -*drift); d > driftCount && float64(d) > driftShare*float64(*run.ProviderCount) {
-		_, err := st.OpenIncident(ctx, tx, in, store.Trouble{
-			Code: string(words.Drift), RunID: &run.ID, Args: map[string]any{"count": *run.ProviderCount, "live": *run.LiveCount},
-		})
-		return err
-	}
-	return nil
+	return st.SweepAgain(ctx, tx, in.ID) // once: what drifts again is for a person to see
+}
+
+// drifted reports whether the counts differ by so much, and by so large a part, that it is no coincidence.
+func drifted(drift, count int64) bool {
+	d := max(drift, -drift)
+	return d > driftCount && float64(d) > driftShare*float64(count)
 }

@@ -75,18 +75,32 @@ func isSnooze(err error) bool {
 // leave gives the run back. The database's clock says until when it waits; the snooze only brings the job back about
 // then, and the look for strays corrects it where this process's clock is wrong.
 func (s *slice) leave(ctx context.Context, w store.Wait) error {
-	if err := s.engine.Store.Leave(ctx, s.claim, w, s.uncounted()); err != nil {
-		if errors.Is(err, store.ErrLost) {
-			return nil
+	return s.leaveWith(ctx, w, nil)
+}
+
+// leaveWith is leave after something that only the run's holder may write, in one transaction.
+func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.Tx) error) error {
+	err := s.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.engine.Store.HoldFence(ctx, tx, s.claim); err != nil {
+			return err
 		}
-		return err
-	}
-	if s.provider != nil && s.pace != nil {
-		if usage := s.pace.seen(); usage.BurstLimit != nil || usage.DailyLimit != nil {
-			if err := s.engine.Store.NoteUsage(ctx, s.provider.Name, s.account, usage); err != nil {
-				s.log.Warn().Err(err).Msg("could not save usage")
+		if s.pace != nil && s.pace.hasAnswered() {
+			if err := s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false); err != nil {
+				return err
 			}
 		}
+		if first != nil {
+			if err := first(tx); err != nil {
+				return err
+			}
+		}
+		return s.engine.Store.Leave(ctx, tx, s.claim, w, s.uncounted())
+	})
+	if errors.Is(err, store.ErrLost) {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	return river.JobSnooze(w.For)
 }
@@ -172,12 +186,13 @@ func (s *slice) backOff(ctx context.Context, code words.Code, reason string, e *
 	if n >= failAfter {
 		return s.fail(ctx, code, e.Variant, e, true)
 	}
-	if n >= troubleAfter {
-		if err := s.report(ctx, code, e); err != nil {
-			return err
+	wait := store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: reason, Failure: true}
+	return s.leaveWith(ctx, wait, func(tx pgx.Tx) error {
+		if n < troubleAfter {
+			return nil
 		}
-	}
-	return s.leave(ctx, store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: reason, Failure: true})
+		return s.report(ctx, tx, code, e)
+	})
 }
 
 // backoff is the wait after the n-th failure in a row, with up to a tenth of jitter.
@@ -186,11 +201,17 @@ func (s *slice) backoff(n int) time.Duration {
 	for range n - 1 {
 		d = min(3*d, longestBackoff)
 	}
-	return d + rand.N(d/10+1) //nolint:gosec // a spread, not a secret
+	return d + spread(d/10)
 }
 
-func (s *slice) report(ctx context.Context, code words.Code, e *providers.Error) error {
-	_, err := s.engine.Store.ReportIncident(ctx, s.claim.TenantID, s.claim.IntegrationID, store.Trouble{
+// spread is a random time up to d, so that not everybody comes at once.
+func spread(d time.Duration) time.Duration {
+	return rand.N(d + 1) //nolint:gosec // no secret
+}
+
+func (s *slice) report(ctx context.Context, tx pgx.Tx, code words.Code, e *providers.Error) error {
+	in := store.Locked{ID: s.claim.IntegrationID, TenantID: s.claim.TenantID}
+	_, err := s.engine.Store.OpenIncident(ctx, tx, in, store.Trouble{
 		Code: string(code), Variant: e.Variant, Detail: words.Redact(e.Detail), RunID: &s.claim.RunID,
 	})
 	return err
@@ -198,15 +219,24 @@ func (s *slice) report(ctx context.Context, code words.Code, e *providers.Error)
 
 // slowDown waits for the burst limit; so many refusals in a row that the provider must mean the day are a spent budget.
 func (s *slice) slowDown(ctx context.Context, e *providers.Error) error {
-	wait := max(time.Until(e.RetryAt), shortestWait)
-	inRow, err := s.engine.Store.BlockAccount(ctx, s.provider.Name, s.account, wait, string(words.RateLimited), s.pace.hasAnswered())
-	if err != nil {
+	wait := store.Wait{For: max(time.Until(e.RetryAt), shortestWait), Reason: string(words.RateLimited)}
+	spent := errors.New("the day is spent")
+	err := s.leaveWith(ctx, wait, func(tx pgx.Tx) error {
+		inRow, err := s.block(ctx, tx, wait)
+		if most := s.provider.Limits.BurstsBeforeQuota; err == nil && most > 0 && inRow >= most {
+			return spent
+		}
 		return err
-	}
-	if most := s.provider.Limits.BurstsBeforeQuota; most > 0 && inRow >= most {
+	})
+	if errors.Is(err, spent) {
 		return s.park(ctx, 0, e)
 	}
-	return s.leave(ctx, store.Wait{For: wait, Reason: string(words.RateLimited)})
+	return err
+}
+
+// block notes that the account is to be left alone, whichever worker asks.
+func (s *slice) block(ctx context.Context, tx pgx.Tx, w store.Wait) (inRow int, err error) {
+	return s.engine.Store.BlockAccount(ctx, tx, s.provider.Name, s.account, w.For, w.Reason, s.pace.hasAnswered())
 }
 
 // park waits for the account's budget to come back.
@@ -214,14 +244,13 @@ func (s *slice) park(ctx context.Context, wait time.Duration, e *providers.Error
 	if wait <= 0 {
 		wait = s.untilQuotaReset()
 	}
-	wait += rand.N(time.Minute) //nolint:gosec // a spread: not everybody at midnight
-	if _, err := s.engine.Store.BlockAccount(ctx, s.provider.Name, s.account, wait, string(words.QuotaExhausted), s.pace.hasAnswered()); err != nil {
-		return err
-	}
-	if err := s.report(ctx, words.QuotaExhausted, e); err != nil {
-		return err
-	}
-	return s.leave(ctx, store.Wait{For: wait, Reason: string(words.QuotaExhausted)})
+	w := store.Wait{For: wait + spread(time.Minute), Reason: string(words.QuotaExhausted)}
+	return s.leaveWith(ctx, w, func(tx pgx.Tx) error {
+		if _, err := s.block(ctx, tx, w); err != nil {
+			return err
+		}
+		return s.report(ctx, tx, words.QuotaExhausted, e)
+	})
 }
 
 // untilQuotaReset is how long the day's budget takes to come back, by the provider's rule.
@@ -235,10 +264,8 @@ func (s *slice) untilQuotaReset() time.Duration {
 
 // lookAgain waits a day for an account that may not; its token is fine.
 func (s *slice) lookAgain(ctx context.Context, e *providers.Error) error {
-	if err := s.report(ctx, words.Blocked, e); err != nil {
-		return err
-	}
-	return s.leave(ctx, store.Wait{For: s.engine.Spans.Blocked, Reason: string(words.Blocked)})
+	w := store.Wait{For: s.engine.Spans.Blocked, Reason: string(words.Blocked)}
+	return s.leaveWith(ctx, w, func(tx pgx.Tx) error { return s.report(ctx, tx, words.Blocked, e) })
 }
 
 // needsReauth stops the integration: the provider refuses a token that was just renewed. (A refused renewal has done

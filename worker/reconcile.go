@@ -7,6 +7,9 @@ import (
 	"example.com/enlace/store"
 )
 
+// lookLimit bounds one look.
+const lookLimit = 10 * time.Second
+
 // reconcile looks for runs that nobody works on, because their worker is lost, or their job was cancelled or deleted by
 // a person, and puts them right. Every worker does; the locks decide who is first.
 func (e *engine) reconcile(ctx context.Context) {
@@ -23,6 +26,8 @@ func (e *engine) reconcile(ctx context.Context) {
 }
 
 func (e *engine) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit) // a half-open connection must not silence it
+	defer cancel()
 	strays, err := e.Store.Strays(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -40,6 +45,8 @@ func (e *engine) look(ctx context.Context) {
 			log.Info().Msg("took over a run whose worker is lost")
 		case verdict == store.StrayCancel:
 			log.Info().Msg("ended a run whose job was cancelled")
+		case verdict == store.StrayForeign:
+			log.Warn().Msg("ended a run that the earlier system left open")
 		case verdict == store.StrayFail:
 			log.Error().Msg("ended a run whose job was given up")
 		}

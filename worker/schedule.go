@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -39,13 +40,27 @@ func (e *engine) startDue(ctx context.Context) (n int, err error) {
 			return err
 		}
 		for _, d := range due {
-			if err := e.startOne(ctx, tx, d); err != nil {
+			if err := e.startSafely(ctx, tx, d); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return n, err
+}
+
+// laterAfterFault is when an integration that couldn't be started is due again.
+const laterAfterFault = 15 * time.Minute
+
+// startSafely starts one behind a savepoint: one that can't be started must not hold up all others.
+func (e *engine) startSafely(ctx context.Context, tx pgx.Tx, d store.Due) error {
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return e.startOne(ctx, tx, d) })
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	e.Log.Error().Err(err).Stringer("integration_id", d.ID).Msg("could not start a scheduled run")
+	next := d.Now.Add(laterAfterFault)
+	return e.Store.SetNextSync(ctx, tx, d.ID, &next)
 }
 
 // startOne creates the run of one tick, with its job, and says when the next tick is. Missed ticks collapse into this

@@ -86,6 +86,9 @@ func (s *slice) open(ctx context.Context) (err error) {
 	if s.integration, err = s.engine.Store.AnyIntegration(ctx, s.claim.IntegrationID); err != nil {
 		return err
 	}
+	if s.integration.Status != store.Connected {
+		return vault.ErrInactive // paused by a writer that ends no runs
+	}
 	s.provider = s.engine.byName[s.integration.Provider]
 	if s.provider == nil || s.provider.Contacts == nil {
 		return &providers.Error{
@@ -131,13 +134,8 @@ func (s *slice) calls() int64 {
 	return s.client.Calls()
 }
 
-// uncounted are the calls that no commit has counted yet; they count as counted from now on.
-func (s *slice) uncounted() int {
-	calls := s.calls()
-	n := calls - s.counted
-	s.counted = calls
-	return int(n)
-}
+// uncounted are the calls that no commit has counted yet.
+func (s *slice) uncounted() int { return int(s.calls() - s.counted) }
 
 // mend renews the token if the error says that this may help, once in a slice; again says whether to go on.
 func (s *slice) mend(ctx context.Context, err error) (again bool, _ error) {
@@ -173,6 +171,19 @@ func (s *slice) write(do func() error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return do()
+}
+
+// count writes the run's row, and with it the calls that no commit has counted yet. What is committed ends a row of
+// failures.
+func (s *slice) count(commit func(calls int) error) error {
+	return s.write(func() error {
+		calls := s.calls()
+		err := commit(int(calls - s.counted))
+		if err == nil {
+			s.counted, s.claim.FailuresInRow = calls, 0
+		}
+		return err
+	})
 }
 
 // enter moves the run to its next phase.

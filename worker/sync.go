@@ -50,7 +50,7 @@ func (e *engine) work(ctx context.Context, claim store.Claim) error {
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
-		slice.keepLease(work, stop)
+		slice.keepLease(work, claim, stop)
 	}()
 	err := slice.run(work)
 	if cause := context.Cause(work); err != nil && errors.Is(cause, store.ErrLost) {
@@ -62,8 +62,8 @@ func (e *engine) work(ctx context.Context, claim store.Claim) error {
 }
 
 // keepLease renews the slice's lease until work ends, and ends work when the lease is lost. It pauses while a page is
-// committed, which renews by itself and holds the row.
-func (s *slice) keepLease(work context.Context, stop context.CancelCauseFunc) {
+// committed, which renews by itself and holds the row. The claim is the one that the slice began with: its own moves on.
+func (s *slice) keepLease(work context.Context, claim store.Claim, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(s.engine.Spans.Renew)
 	defer tick.Stop()
 	for {
@@ -76,7 +76,7 @@ func (s *slice) keepLease(work context.Context, stop context.CancelCauseFunc) {
 			if s.ended {
 				return nil
 			}
-			return s.engine.Store.Renew(work, s.claim)
+			return s.engine.Store.Renew(work, claim)
 		})
 		if errors.Is(err, store.ErrLost) {
 			stop(fmt.Errorf("renew: %w", err))

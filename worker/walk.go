@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,7 +56,7 @@ func (s *slice) walk(ctx context.Context) error {
 		case end:
 			return nil
 		case parked:
-			return &waitError{store.Wait{For: s.untilQuotaReset(), Reason: "reserve"}}
+			return &waitError{store.Wait{For: s.untilQuotaReset() + spread(time.Minute), Reason: "reserve"}}
 		case last:
 			return errYield
 		}
@@ -120,11 +121,16 @@ func (s *slice) fetch(ctx context.Context, cursor providers.Cursor) <-chan fetch
 	got := make(chan fetched, 1)
 	go func() {
 		f := fetched{cursor: cursor}
+		defer func() {
+			if p := recover(); p != nil { // of an adapter: outside a job's own goroutine it would end the process
+				f.err = &providers.Error{Kind: providers.Internal, Op: s.provider.Name + ": list contacts", Err: fmt.Errorf("panic: %v", p)}
+			}
+			got <- f
+		}()
 		f.read, f.err = s.read(ctx, func(ctx context.Context) (_ providers.Observation, err error) {
 			f.page, err = s.source.ListContacts(ctx, providers.ListRequest{UpdatedSince: cp.Since, Cursor: cursor})
 			return f.page.Observation, err
 		})
-		got <- f
 	}()
 	return got
 }
@@ -171,14 +177,17 @@ func (s *slice) commit(ctx context.Context, f fetched, end bool) error {
 	if end {
 		cp.Phase, cp.Cursor = store.Confirm, ""
 	}
-	err := s.write(func() error {
+	err := s.count(func(calls int) error {
 		_, err := s.engine.Store.CommitPage(ctx, &s.claim, store.Page{
-			Contacts: f.page.Contacts, Failures: f.page.Failures, Read: f.read, Sweep: cp.Sweep, Region: s.engine.Region, Calls: s.uncounted(),
+			Contacts: f.page.Contacts, Failures: f.page.Failures, Read: f.read, Region: s.engine.Region, Calls: calls,
 		})
 		return err
 	})
 	if err != nil {
 		*cp = before
+	}
+	if errors.Is(err, store.ErrAllRefused) {
+		return &providers.Error{Kind: providers.SchemaChanged, Op: s.provider.Name + ": list contacts", Detail: "no record of a page can be stored", Err: err}
 	}
 	return err
 }

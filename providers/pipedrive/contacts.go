@@ -79,7 +79,7 @@ func (c *contacts) ReadContact(ctx context.Context, externalID string) (provider
 	contact, failure := providers.ReadRecord(one.Data, read)
 	switch {
 	case failure != nil:
-		return providers.Contact{}, seen, &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: answer.Status, Code: failure.Reason, Detail: failure.Field}
+		return providers.Contact{}, seen, &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: answer.Status, Code: failure.Reason, Detail: failure.Field, Record: failure}
 	case contact.ExternalID != externalID:
 		return providers.Contact{}, seen, odd(answer, a, "the answer is about another record")
 	}

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb opens "pgx"
 	"github.com/peterldowns/pgtestdb"
@@ -116,3 +118,12 @@ func (migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) er
 
 // Soak reports whether the long tests were asked for (`make soak`).
 func Soak() bool { return os.Getenv("ENLACE_SOAK") != "" }
+
+// OpenIncident opens an incident of an integration.
+func OpenIncident(tb testing.TB, s *store.Store, tenant, integration uuid.UUID, code string) {
+	tb.Helper()
+	require.NoError(tb, s.Tx(tb.Context(), func(tx pgx.Tx) error {
+		_, err := s.OpenIncident(tb.Context(), tx, store.Locked{ID: integration, TenantID: tenant}, store.Trouble{Code: code})
+		return err
+	}))
+}

@@ -10,6 +10,7 @@ import (
 
 	"example.com/enlace/providers"
 	"example.com/enlace/store"
+	"example.com/enlace/store/storetest"
 	"example.com/enlace/store/vault"
 )
 
@@ -60,8 +61,7 @@ func TestReconnect(t *testing.T) {
 	id, _, err := w.vault.StoreGrant(t.Context(), grant("a"))
 	require.NoError(t, err)
 	for _, code := range []string{store.NeedsReauth, "misconfigured", "drift"} {
-		_, err = w.store.ReportIncident(t.Context(), testTenant, id, store.Trouble{Code: code})
-		require.NoError(t, err)
+		storetest.OpenIncident(t, w.store, testTenant, id, code)
 	}
 	w.exec(t, `UPDATE integrations SET status = 'needs_reauth', status_reason = 'revoked', refresh_lease_until = now() - interval '1 hour' WHERE id = $1`, id)
 
@@ -160,15 +160,14 @@ func TestDisconnect(t *testing.T) {
 			w := newWorld(t)
 			id := w.integration(t, time.Hour)
 			run := w.run(t, id)
-			_, err := w.store.ReportIncident(t.Context(), testTenant, id, store.Trouble{Code: "drift"})
-			require.NoError(t, err)
+			storetest.OpenIncident(t, w.store, testTenant, id, "drift")
 			if c.shared != "" {
 				w.exec(t, `INSERT INTO integrations (tenant_id, provider, external_account_id, status) VALUES (gen_random_uuid(), 'pipedrive', $1, $2)`, id.String(), c.shared)
 			}
 			w.host.before = func(int) (int, string) { return c.revoke, "{}" }
 
 			stranger := uuid.New()
-			_, err = w.vault.Disconnect(t.Context(), &stranger, id)
+			_, err := w.vault.Disconnect(t.Context(), &stranger, id)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			require.Equal(t, store.Connected, w.status(t, id))
 

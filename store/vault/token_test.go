@@ -12,6 +12,7 @@ import (
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
+	"example.com/enlace/store/storetest"
 	"example.com/enlace/store/vault"
 )
 
@@ -114,8 +115,7 @@ func TestLateAnswerIsStored(t *testing.T) {
 	require.True(t, one[bool](t, w, `SELECT refresh_lease_until < clock_timestamp() FROM integrations WHERE id = $1`, id))
 	// Meanwhile another process has believed that all is lost.
 	w.exec(t, `UPDATE integrations SET status = 'needs_reauth', status_reason = 'revoked', refresh_lease_until = NULL WHERE id = $1`, id)
-	_, err = w.store.ReportIncident(t.Context(), testTenant, id, store.Trouble{Code: store.NeedsReauth})
-	require.NoError(t, err)
+	storetest.OpenIncident(t, w.store, testTenant, id, store.NeedsReauth)
 
 	close(release)
 	within(t, func() bool { return w.generation(t, id) == 2 }, "the late answer")
