@@ -4,6 +4,7 @@ package worker_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -207,8 +208,14 @@ func newFleet(t *testing.T, cfg processConfig) *fleet {
 	t.Cleanup(func() {
 		f.end()
 		t.Logf("%d processes; %v", f.started, f.notes)
-		if t.Failed() {
-			f.showLog(t)
+		b, err := os.ReadFile(f.log)
+		if os.IsNotExist(err) {
+			return
+		}
+		require.NoError(t, err)
+		const most = 8000
+		if t.Failed() || bytes.Contains(b, []byte("DATA RACE")) || bytes.Contains(b, []byte("panic:")) {
+			require.Failf(t, "what the workers said", "%s", b[max(0, len(b)-most):])
 		}
 	})
 	return f
@@ -275,14 +282,4 @@ func (f *fleet) noted(prefix string) (n int) {
 		}
 	}
 	return n
-}
-
-func (f *fleet) showLog(t *testing.T) {
-	t.Helper()
-	b, err := os.ReadFile(f.log)
-	if err != nil {
-		return
-	}
-	const most = 8000
-	t.Logf("the workers' log ends so:\n%s", b[max(0, len(b)-most):])
 }
