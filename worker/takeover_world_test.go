@@ -4,9 +4,7 @@ package worker_test
 
 import (
 	"context"
-	"encoding/json"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -250,39 +248,9 @@ func (w *watched) requireWhole(t *testing.T) {
 // requireSame compares the contacts of each account with the sandbox's.
 func (w *watched) requireSame(t *testing.T) {
 	t.Helper()
-	want := make(map[string]person)
-	for after := int64(0); ; {
-		page, err := w.fake.Contacts(w.company, after, 1000)
-		require.NoError(t, err)
-		if len(page) == 0 {
-			break
-		}
-		for _, raw := range page {
-			var p struct {
-				ID         int64  `json:"id"`
-				Name       string `json:"name"`
-				UpdateTime string `json:"update_time"`
-			}
-			require.NoError(t, json.Unmarshal(raw, &p))
-			want[strconv.FormatInt(p.ID, 10)] = person{providers.CleanText(p.Name), seconds(p.UpdateTime)}
-			after = p.ID
-		}
-	}
+	want := living(t, w.fake, w.company)
 	for _, account := range w.accounts {
-		rows, err := w.pool.Query(t.Context(), `SELECT external_id, name, remote_updated_at FROM contacts WHERE integration_id = $1 AND deleted_at IS NULL`, account)
-		require.NoError(t, err)
-		got := make(map[string]person)
-		var id, name string
-		var updated time.Time
-		_, err = pgx.ForEachRow(rows, []any{&id, &name, &updated}, func() error {
-			got[id] = person{name, updated.UTC().Format(time.RFC3339)}
-			return nil
-		})
-		require.NoError(t, err)
-		require.Len(t, got, len(want))
-		for id, p := range want {
-			require.Equal(t, p, got[id], "contact %s", id)
-		}
+		requireSameContacts(t, w.pool, account, want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
@@ -155,12 +156,18 @@ type person struct{ Name, Updated string }
 // requireEqual compares what is stored, tombstones apart, with what lives in the sandbox.
 func (w *world) requireEqual(t *testing.T) {
 	t.Helper()
-	want := make(map[string]person)
+	requireSameContacts(t, w.pool, w.id, living(t, w.fake, w.company))
+}
+
+// living are the persons of a company of the sandbox, by their ids.
+func living(t *testing.T, fake *sandbox.Pipedrive, company int) map[string]person {
+	t.Helper()
+	list := make(map[string]person)
 	for after := int64(0); ; {
-		page, err := w.fake.Contacts(w.company, after, 1000)
+		page, err := fake.Contacts(company, after, 1000)
 		require.NoError(t, err)
 		if len(page) == 0 {
-			break
+			return list
 		}
 		for _, raw := range page {
 			var p struct {
@@ -169,27 +176,32 @@ func (w *world) requireEqual(t *testing.T) {
 				UpdateTime string `json:"update_time"`
 			}
 			require.NoError(t, json.Unmarshal(raw, &p))
-			want[strconv.FormatInt(p.ID, 10)] = person{p.Name, seconds(p.UpdateTime)}
+			list[strconv.FormatInt(p.ID, 10)] = person{providers.CleanText(p.Name), seconds(p.UpdateTime)}
 			after = p.ID
 		}
 	}
-	rows, err := w.pool.Query(t.Context(), `SELECT external_id, name, remote_updated_at FROM contacts WHERE integration_id = $1 AND deleted_at IS NULL`, w.id)
+}
+
+// requireSameContacts compares an account's contacts, tombstones apart, with what lives at the provider.
+func requireSameContacts(t *testing.T, pool *pgxpool.Pool, account uuid.UUID, want map[string]person) {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), `SELECT external_id, name, remote_updated_at FROM contacts WHERE integration_id = $1 AND deleted_at IS NULL`, account)
 	require.NoError(t, err)
 	got := make(map[string]person)
-	for rows.Next() {
-		var id, name string
-		var updated *time.Time
-		require.NoError(t, rows.Scan(&id, &name, &updated))
+	var id, name string
+	var updated *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &name, &updated}, func() error {
 		p := person{Name: name}
 		if updated != nil {
 			p.Updated = updated.UTC().Format(time.RFC3339)
 		}
 		got[id] = p
-	}
-	require.NoError(t, rows.Err())
+		return nil
+	})
+	require.NoError(t, err)
 	require.Len(t, got, len(want))
 	for id, p := range want {
-		require.Equal(t, p.Updated, got[id].Updated, "update time of contact %s", id)
+		require.Equal(t, p, got[id], "contact %s", id)
 	}
 }
 
