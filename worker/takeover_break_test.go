@@ -48,7 +48,7 @@ func TestStopInsideAPage(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, 6, rounds(25, 60))
+	w := newWatched(t, rounds(4, 6), rounds(15, 60))
 	var lost atomic.Int32
 	var lose atomic.Bool
 	lose.Store(true)
@@ -103,16 +103,16 @@ func (c *lossy) Read(b []byte) (int, error) {
 func TestConnectionsEnd(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, 4, rounds(25, 60))
+	w := newWatched(t, 4, rounds(15, 60))
 	for range 2 {
 		w.engine(t, engineOptions{times: short(), change: func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["application_name"] = "victim" }})
 	}
 	ended := 0
-	for limit := time.After(time.Duration(rounds(3, 60)) * patience); ended < rounds(30, 2000) || !one[bool](t, w, allEnded); {
-		if ended < rounds(30, 2000) && one[bool](t, w, allEnded) {
+	for limit := time.After(time.Duration(rounds(3, 60)) * patience); ended < rounds(20, 2000) || !one[bool](t, w, allEnded); {
+		if ended < rounds(20, 2000) && one[bool](t, w, allEnded) {
 			w.askAll(t, store.Full, store.Incremental)
 		}
-		if ended < rounds(30, 2000) {
+		if ended < rounds(20, 2000) {
 			ended += one[int](t, w, `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
 				WHERE application_name = 'victim' AND datname = current_database() ORDER BY (xact_start IS NULL), random() LIMIT 1) x`)
 		}
@@ -262,7 +262,7 @@ func newWatchedRun(t *testing.T, w *watched) uuid.UUID {
 func TestReopenedUnderAStandingWorker(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, 1, 25)
+	w := newWatched(t, 1, 15)
 	run := w.ask(t, w.id, store.Full)
 	job := w.leaveRunning(t, run.ID)
 	_, err := w.worker.Jobs().CancelSync(t.Context(), nil, run.ID)

@@ -83,13 +83,14 @@ func TestCancelInEachState(t *testing.T) {
 func TestCancelUnderALiveWorker(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, 1, 30)
+	w := newWatched(t, 1, 20)
 	require.NoError(t, w.fake.Configure(func(s *sandbox.PipedriveSettings) { s.LatencyMS = 60 }))
 	run, follower := w.ask(t, w.id, store.Full), w.ask(t, w.id, store.Incremental)
 	w.engine(t, engineOptions{times: short()})
 	w.wait(t, patience, "it works", `SELECT pages > 3 FROM integration_sync_logs WHERE id = $1`, run.ID)
 	_, err := w.worker.Jobs().River().JobCancel(t.Context(), one[int64](t, w, `SELECT job_id FROM integration_sync_logs WHERE id = $1`, run.ID))
 	require.NoError(t, err)
+	require.NoError(t, w.fake.Configure(func(s *sandbox.PipedriveSettings) { s.LatencyMS = 0 }))
 	w.waitAllEnded(t)
 	require.Equal(t, "failed cancelled", w.end(t, run.ID))
 	require.Equal(t, "cancelled", w.jobState(t, run.ID))
@@ -117,7 +118,7 @@ func TestCancelOfAFollower(t *testing.T) {
 func TestRetryInRiverUI(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, 1, 20)
+	w := newWatched(t, 1, 12)
 	river := w.worker.Jobs().River()
 	run := w.ask(t, w.id, store.Full)
 	w.endRun(t, run.ID, "schema_changed")
