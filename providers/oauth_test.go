@@ -100,10 +100,13 @@ func TestAGrantWithoutExtras(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, providers.Grant{AccessToken: "a", RefreshToken: "refresh-1"}, grant, "the old refresh token stays")
 
-	o.Complete = func(*oauth2.Token, *providers.Grant) error { return io.ErrUnexpectedEOF }
+	o.Complete = func(_ *oauth2.Token, g *providers.Grant) error {
+		g.APIDomain = "https://elsewhere.example"
+		return io.ErrUnexpectedEOF
+	}
 	grant, err = o.Refresh(t.Context(), "refresh-1")
 	require.Equal(t, providers.Misconfigured, providers.KindOf(err))
-	require.Empty(t, grant)
+	require.Equal(t, providers.Grant{AccessToken: "a", RefreshToken: "refresh-1"}, grant, "a refused domain costs no token")
 }
 
 func TestARefusalIsTriedOnceAndTellsNoSecret(t *testing.T) {
