@@ -46,9 +46,9 @@ func TestEveryPlaceIsMet(t *testing.T) {
 func TestKilledProcesses(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, rounds(4, 40), rounds(20, 60))
+	w := newWatched(t, rounds(4, 16), rounds(20, 30))
 	f := w.fleet(t, everywhere(.02, 0)).run(t, 3)
-	for f.noted("kill") < rounds(4, 200) {
+	for f.noted("kill") < rounds(4, 250) {
 		w.askAll(t, store.Full, store.Incremental)
 		w.waitEnded(t, f)
 	}
@@ -60,7 +60,7 @@ func TestKilledProcesses(t *testing.T) {
 func TestStoppedProcesses(t *testing.T) {
 	t.Parallel()
 
-	w := newWatched(t, rounds(4, 40), rounds(20, 60))
+	w := newWatched(t, rounds(4, 16), rounds(20, 30))
 	f := w.fleet(t, everywhere(0, .02)).run(t, 3)
 	for f.noted("stop") < rounds(4, 200) {
 		w.askAll(t, store.Full, store.Incremental)
@@ -105,7 +105,7 @@ func TestRowsGivenBackUnderLiveWorkers(t *testing.T) {
 // waitEnded gives runs under a fate the time that their takeovers need.
 func (w *watched) waitEnded(t *testing.T, f *fleet) {
 	t.Helper()
-	w.wait(t, 3*patience, "all runs end", allEnded)
+	w.wait(t, time.Duration(rounds(3, 10))*patience, "all runs end", allEnded)
 	t.Logf("%d runs, %d pages, %d workers lost, %d changes of job", one[int](t, w, `SELECT count(*) FROM integration_sync_logs`),
 		one[int](t, w, `SELECT count(*) FROM page_log`), f.noted("kill")+f.noted("stop"),
 		one[int](t, w, `SELECT count(*) FROM river.river_job WHERE errors::text LIKE '%worker lost%'`))

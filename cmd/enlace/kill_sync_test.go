@@ -98,7 +98,7 @@ func TestKillsDuringAFullSync(t *testing.T) {
 
 func newKilled(t *testing.T, pageSize int) *killed {
 	t.Helper()
-	k := &killed{dir: openDir(t), total: killedContacts / pageSize}
+	k := &killed{dir: openDir(t), total: (killedContacts + pageSize - 1) / pageSize}
 	k.startPostgres(t, 0)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
