@@ -56,6 +56,7 @@ type Options struct {
 	// Dev is `enlace dev`: whoever sits at this machine may enter as DemoTenant's admin.
 	Dev        bool
 	DemoTenant string
+	DevKey     string // opens it as well; never stored
 
 	Sandbox   http.Handler // the providers' stand-ins, in dev
 	Dashboard fs.FS        // index.html and assets/; nil: a line of text

@@ -182,3 +182,13 @@ func (s *Store) MoveSandbox(ctx context.Context, base string) error {
 	}
 	return nil
 }
+
+const servesOthers = `SELECT EXISTS (SELECT FROM integrations WHERE tenant_id <> $1)`
+
+// ServesOthers reports whether any tenant but this one has an integration.
+func (s *Store) ServesOthers(ctx context.Context, tenant uuid.UUID) (others bool, err error) {
+	if err := s.pool.QueryRow(ctx, servesOthers, tenant).Scan(&others); err != nil {
+		return false, fmt.Errorf("look for other tenants: %w", err)
+	}
+	return others, nil
+}

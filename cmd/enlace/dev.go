@@ -21,7 +21,6 @@ import (
 	"example.com/enlace/api"
 	"example.com/enlace/migrations"
 	"example.com/enlace/providers/sandbox"
-	"example.com/enlace/store"
 	"example.com/enlace/store/postgres"
 )
 
@@ -123,7 +122,7 @@ func (d *devServer) start(ctx context.Context, cfg *config, log zerolog.Logger, 
 		return err
 	}
 	d.process = p
-	if err := d.seed(ctx); err != nil {
+	if err := d.refuseOthers(ctx); err != nil {
 		return err
 	}
 	if err := p.store.MoveSandbox(ctx, d.base); err != nil { // --addr may be another one than last time
@@ -133,7 +132,7 @@ func (d *devServer) start(ctx context.Context, cfg *config, log zerolog.Logger, 
 		return err
 	}
 	if err := p.answer(ctx, func(o *api.Options) {
-		o.Dev, o.DemoTenant, o.Sandbox = true, demoTenant, d.fakes.Handler()
+		o.Dev, o.DemoTenant, o.DevKey, o.Sandbox = true, demoTenant, devKey, d.fakes.Handler()
 	}); err != nil {
 		return err
 	}
@@ -223,11 +222,13 @@ func migrateDev(ctx context.Context, cfg *config, log zerolog.Logger) error {
 	return nil
 }
 
-// seed stores the key that everybody knows. A process that others reach refuses to serve a database that has it.
-func (d *devServer) seed(ctx context.Context) error {
-	_, err := d.store.CreateAPIKey(ctx, store.NewAPIKey{
-		TenantID: uuid.MustParse(demoTenant), Name: "enlace dev", Admin: true, CreatedBy: cliActor, Key: devKey,
-	})
+// refuseOthers keeps `enlace dev` away from a database that is in use: its worker would send other tenants' tokens to the
+// sandbox.
+func (d *devServer) refuseOthers(ctx context.Context) error {
+	foreign, err := d.store.ServesOthers(ctx, uuid.MustParse(demoTenant))
+	if err == nil && foreign {
+		return usagef("the database of DATABASE_URL serves tenants of its own: unset DATABASE_URL, or name an empty database for `enlace dev`")
+	}
 	return err
 }
 

@@ -167,19 +167,7 @@ func (d *doctor) checkDatabase(ctx context.Context, cfg *config, list []*provide
 		return
 	}
 	d.ok("migrations are up to date")
-	d.checkDevKey(limit, store.New(pool))
 	d.checkKeys(ctx, cfg, pool, list)
-}
-
-func (d *doctor) checkDevKey(ctx context.Context, s *store.Store) {
-	key, err := s.FindAPIKey(ctx, devKey)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
-		d.problem("API keys: "+oneLine(err), "run `enlace doctor` again")
-	default:
-		d.problem("the key of `enlace dev`, which everybody knows, opens this database", "run `enlace keys revoke "+key.ID.String()+"`")
-	}
 }
 
 // checkPooler finds out whether the connection behaves as DATABASE_POLL_ONLY says.

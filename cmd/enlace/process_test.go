@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -155,7 +156,8 @@ func said(t *testing.T, s *server, text string) {
 	}
 }
 
-func TestServeRefusesTheKeyThatEverybodyKnows(t *testing.T) {
+// TestTheKeyThatEverybodyKnows opens what listens on one's own machine, and nothing that others reach.
+func TestTheKeyThatEverybodyKnows(t *testing.T) {
 	t.Parallel()
 
 	database := storetest.URL(t)
@@ -163,20 +165,28 @@ func TestServeRefusesTheKeyThatEverybodyKnows(t *testing.T) {
 	dev := startServer(t, nil, devEnv("DATABASE_URL="+database), "dev", "--addr", "127.0.0.1:0", "--data", dir, "--contacts", "1")
 	base := dev.ready(t)
 	require.NoDirExists(t, dir+"/postgres", "the database of DATABASE_URL is used")
-
-	env := []string{
-		"DATABASE_URL=" + database, "ENCRYPTION_KEY=" + goodKey, "PUBLIC_URL=https://enlace.example.com", "LISTEN_ADDR=127.0.0.1:0",
-	}
-	refused := enlace(t, env, "serve")
-	require.Equal(t, exitUsage, refused.code)
-	require.Regexp(t, "^enlace: the database has the key of `enlace dev`, which everybody knows: end it with `enlace keys revoke [0-9a-f-]{36}`$", lastLine(refused.stderr))
-	id := strings.Trim(refused.stderr[strings.LastIndex(refused.stderr, " "):], " `\n")
-
-	require.Equal(t, ended{"enlace_dev_ke… is revoked\n", "", exitOK}, enlace(t, env, "keys", "revoke", id))
 	status, _ := get(t, base+"/v1/syncs", devKey)
-	require.Equal(t, http.StatusUnauthorized, status)
-	s := startServer(t, nil, append(env, "PUBLIC_URL=https://enlace.example.com"), "serve")
+	require.Equal(t, http.StatusOK, status)
+
+	env := []string{"DATABASE_URL=" + database, "ENCRYPTION_KEY=" + goodKey, "PUBLIC_URL=https://enlace.example.com", "LISTEN_ADDR=127.0.0.1:0"}
+	s := startServer(t, nil, env, "serve")
 	said(t, s, `"started"`)
+	served := regexp.MustCompile(`"listen_addr":"([^"]+)"`).FindStringSubmatch(s.stderr.String())
+	require.Len(t, served, 2)
+	status, _ = get(t, "http://"+served[1]+"/v1/syncs", devKey)
+	require.Equal(t, http.StatusUnauthorized, status)
+}
+
+// TestDevKeepsAwayFromADatabaseInUse: its worker would send other tenants' tokens to the sandbox.
+func TestDevKeepsAwayFromADatabaseInUse(t *testing.T) {
+	t.Parallel()
+
+	pool := storetest.Pool(t)
+	_, err := pool.Exec(t.Context(), `INSERT INTO integrations (tenant_id, provider) VALUES (gen_random_uuid(), 'pipedrive')`)
+	require.NoError(t, err)
+	refused := enlace(t, devEnv("DATABASE_URL="+pool.Config().ConnString()), "dev", "--addr", "127.0.0.1:0", "--data", openDir(t))
+	require.Equal(t, exitUsage, refused.code)
+	require.Contains(t, lastLine(refused.stderr), "the database of DATABASE_URL serves tenants of its own")
 }
 
 func TestKeysAtTheCommandLine(t *testing.T) {

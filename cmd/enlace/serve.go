@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"example.com/enlace/store"
 )
 
 // role is what one process does of the whole.
@@ -77,9 +75,6 @@ func (a *app) runRole(ctx context.Context, cfg *config, r role) error {
 		}
 	}
 	if r.serves {
-		if err := p.refuseDevKey(ctx); err != nil {
-			return err
-		}
 		if err := p.answer(ctx, nil); err != nil {
 			return err
 		}
@@ -89,22 +84,6 @@ func (a *app) runRole(ctx context.Context, cfg *config, r role) error {
 	err = p.wait(ctx)
 	log.Info().Str("role", r.name).Msg("stopping")
 	return err
-}
-
-// refuseDevKey keeps a server that others reach from letting in everybody who has read the documentation: the database
-// has served an `enlace dev` before.
-func (p *process) refuseDevKey(ctx context.Context) error {
-	if u, err := url.Parse(string(p.cfg.PublicURL)); err != nil || isLoopback(u.Hostname()) {
-		return err
-	}
-	key, err := p.store.FindAPIKey(ctx, devKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return usagef("the database has the key of `enlace dev`, which everybody knows: end it with `enlace keys revoke %s`", key.ID)
 }
 
 // names are the configured providers', for the log.
