@@ -48,6 +48,10 @@ type OAuth struct {
 	// Timeout bounds [OAuth.Exchange] and [OAuth.Revoke], which a person waits for; 0 is [RequestTimeout].
 	Timeout time.Duration
 
+	// TrustsDomain reports whether a token may be sent to an API domain; nil: to any. It is asked of a stored domain
+	// too, before a request goes there.
+	TrustsDomain func(domain string) bool
+
 	// Complete reads the provider's extra members of a token answer into the grant; nil: none. It refuses an API domain
 	// that isn't the provider's own.
 	Complete func(token *oauth2.Token, grant *Grant) error

@@ -42,7 +42,7 @@ type Provider struct {
 // Account is what an adapter must know of a connected account.
 type Account struct {
 	ExternalID string // the provider's name of the account, such as company and user
-	APIDomain  string // base URL of the account's API, without a slash at the end; checked when it was stored
+	APIDomain  string // base URL of the account's API, without a slash at the end; checked when it is stored and when it is used
 
 	// EverWorked says that the provider has let the account read before: a missing scope then is the person's to
 	// grant again, not our app's registration.

@@ -26,13 +26,14 @@ func (cfg Config) oauth() *providers.OAuth {
 			},
 			// No scopes: they are fixed where the app is registered [doc].
 		},
-		RevokeURL: cfg.AuthBaseURL + "/oauth/revoke",
-		Needs:     []string{"contacts:read|contacts:full"}, // either opens /persons [spec]
-		Client:    cfg.TokenClient,
-		Timeout:   cfg.Timeout,
-		Complete:  cfg.complete,
-		Refusal:   tokenRefusal,
-		Identify:  cfg.identify,
+		RevokeURL:    cfg.AuthBaseURL + "/oauth/revoke",
+		Needs:        []string{"contacts:read|contacts:full"}, // either opens /persons [spec]
+		Client:       cfg.TokenClient,
+		Timeout:      cfg.Timeout,
+		TrustsDomain: cfg.trusts,
+		Complete:     cfg.complete,
+		Refusal:      tokenRefusal,
+		Identify:     cfg.identify,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/store"
 )
 
 // Client is an account's HTTP client, for its adapter. Its requests carry the account's token and reach the account's API
@@ -31,16 +32,40 @@ func (c *Client) Calls() int64 { return c.calls.Load() }
 func (c *Client) Generation() int64 { return c.generation.Load() }
 
 // Client makes a client for an account. A 401 renews the token once, and repeats the request once if it has no body; a
-// second 401 is the adapter's to judge. A token that can't be had is the [*providers.Error] inside the client's error.
+// second 401 is the adapter's to judge. A token that can't be had is the [*providers.Error] inside the client's error, and
+// so is an API domain that the provider doesn't trust: a row is no proof, since others than enlace may write to it.
 func (v *Vault) Client(integration uuid.UUID, account providers.Account) *Client {
 	c := &Client{}
 	c.generation.Store(NoneFailed)
+	var trusted atomic.Bool
 	c.Client = v.httpClient(account.APIDomain, func(home *host) http.RoundTripper {
 		return &transport{base: v.opts.Transport, home: home, client: c, token: func(ctx context.Context, failed int64) (Token, error) {
+			if !trusted.Load() {
+				if err := v.trust(ctx, integration, account.APIDomain); err != nil {
+					return Token{}, err
+				}
+				trusted.Store(true)
+			}
 			return v.Token(ctx, integration, failed)
 		}}
 	})
 	return c
+}
+
+// trust refuses an API domain that isn't the provider's own. None is the one that the adapter names.
+func (v *Vault) trust(ctx context.Context, integration uuid.UUID, domain string) error {
+	if domain == "" {
+		return nil
+	}
+	row, err := v.store.Tokens(ctx, integration, store.TokenAges{})
+	if err != nil {
+		return err
+	}
+	p := v.providers[row.Provider]
+	if p == nil || p.OAuth == nil || p.OAuth.TrustsDomain == nil || p.OAuth.TrustsDomain(domain) {
+		return nil
+	}
+	return &providers.Error{Kind: providers.Misconfigured, Op: row.Provider + ": read the API domain", Detail: "the account's row names an API domain that is not the provider's"}
 }
 
 // GrantClient makes a client for an account that has no row yet: it sends the grant's own token and renews nothing.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/pipedrive"
 	"example.com/enlace/store"
 	"example.com/enlace/store/vault"
 )
@@ -140,10 +141,43 @@ func TestClientReachesTheAccountsHostAlone(t *testing.T) {
 		require.Equal(t, providers.Misconfigured, providers.KindOf(err), name)
 	}
 
-	client := w.vault.Client(id, providers.Account{APIDomain: redirecting.URL})
+	trusting := vault.New(w.store, w.keys, []*providers.Provider{pipedrive.New(pipedrive.Config{APIBaseURL: redirecting.URL})}, quick)
+	client := trusting.Client(id, providers.Account{APIDomain: redirecting.URL})
 	status, err := ask(t, client.Client, http.MethodGet, redirecting.URL+"/api/", "")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTemporaryRedirect, status, "the adapter sees the redirect")
+}
+
+// A row is no proof: whoever writes to it would have tokens sent anywhere, the inside of our own network included.
+func TestClientReachesNoDomainThatTheProviderDoesNotTrust(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s reached another host", r.Method, r.URL)
+	}))
+	t.Cleanup(elsewhere.Close)
+	id := w.integration(t, time.Hour)
+	for name, domain := range map[string]string{
+		"another server":                elsewhere.URL,
+		"a path outside of the base":    w.host.URL + "/../admin",
+		"a name that looks like theirs": "https://evil-pipedrive.com",
+	} {
+		w.exec(t, `UPDATE integrations SET api_domain = $2 WHERE id = $1`, id, domain)
+		client := w.vault.Client(id, providers.Account{APIDomain: domain})
+		for range 2 { // a refusal is no opening for the next request
+			_, err := ask(t, client.Client, http.MethodGet, domain+"/api/", "")
+			require.Equal(t, providers.Misconfigured, providers.KindOf(err), name)
+			require.ErrorContains(t, err, "pipedrive: read the API domain", name)
+		}
+		require.Zero(t, client.Calls(), name)
+	}
+	require.Zero(t, w.host.count(&w.host.requests))
+
+	w.exec(t, `UPDATE integrations SET refresh_token = NULL, expires_at = now() - interval '1 min' WHERE id = $1`, id)
+	client := w.vault.Client(id, providers.Account{APIDomain: elsewhere.URL})
+	_, err := ask(t, client.Client, http.MethodGet, elsewhere.URL+"/api/", "")
+	require.ErrorContains(t, err, "pipedrive: read the API domain", "and nothing is renewed for it")
 }
 
 func TestClientsErrorIsTheProviders(t *testing.T) {
