@@ -143,8 +143,10 @@ func badVariable(tag reflect.StructTag, what string) error {
 // jwt says whose users' tokens are accepted.
 func (c *config) jwt() api.JWTConfig {
 	issuer := string(c.SupabaseURL)
-	if issuer == "" {
-		issuer, _ = strings.CutSuffix(string(c.SupabaseJWKSURL), "/.well-known/jwks.json")
+	if issuer == "" { // a key set elsewhere, behind a proxy perhaps, doesn't tell who issues the tokens
+		if base, found := strings.CutSuffix(string(c.SupabaseJWKSURL), "/.well-known/jwks.json"); found {
+			issuer = base
+		}
 	}
 	return api.JWTConfig{Secret: c.SupabaseJWTSecret.reveal(), JWKSURL: string(c.SupabaseJWKSURL), Issuer: issuer}
 }

@@ -130,6 +130,29 @@ func TestEachCommandNeedsNoMoreThanItUses(t *testing.T) {
 	}
 }
 
+func TestIssuerOfTokens(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		project, keys webURL
+		want          string
+	}{
+		"the project's own key set names it":         {"", "https://p.supabase.co/auth/v1/.well-known/jwks.json", "https://p.supabase.co/auth/v1"},
+		"a key set elsewhere doesn't":                {"", "https://keys.example.com/jwks", ""},
+		"the project's address wins":                 {"https://p.supabase.co", "https://q.supabase.co/auth/v1/.well-known/jwks.json", "https://p.supabase.co"},
+		"the project's address with keys elsewhere":  {"https://p.supabase.co", "https://keys.example.com/jwks", "https://p.supabase.co"},
+		"nothing is known where nothing was told us": {"", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			cfg := &config{SupabaseURL: tt.project, SupabaseJWKSURL: tt.keys}
+			require.Equal(t, tt.want, cfg.jwt().Issuer)
+			require.Equal(t, string(tt.keys), cfg.jwt().JWKSURL)
+		})
+	}
+}
+
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return lines[len(lines)-1]
