@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
-	var addr string
+	var addr, baseURL string
 	var contacts int
 	cmd := &cobra.Command{
 		Use:     "sandbox",
@@ -26,10 +27,15 @@ PIPEDRIVE_AUTH_BASE_URL and PIPEDRIVE_API_BASE_URL.`,
 			if contacts < 0 {
 				return usagef("--contacts must be 0 or more")
 			}
-			return a.runSandbox(cmd.Context(), addr, contacts)
+			base, err := sandboxBase(addr, baseURL)
+			if err != nil {
+				return err
+			}
+			return a.runSandbox(cmd.Context(), addr, base, contacts)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8090", "address to listen on; port 0 is any free one")
+	cmd.Flags().StringVar(&baseURL, "base-url", "", "where it is reached, such as http://sandbox:8090 (default: the address that it listens on)")
 	cmd.Flags().IntVar(&contacts, "contacts", defaultContacts, "contacts in each company of each CRM")
 	return cmd
 }
@@ -37,12 +43,34 @@ PIPEDRIVE_AUTH_BASE_URL and PIPEDRIVE_API_BASE_URL.`,
 // defaultContacts is enough to see a sync run, and few enough to wait for it.
 const defaultContacts = 10_000
 
-func (a *app) runSandbox(ctx context.Context, addr string, contacts int) error {
+// sandboxBase is where the sandbox says that it is reached; "": at the address that it listens on, which must then be
+// one. Its grants name it, and tokens go nowhere else.
+func sandboxBase(addr, baseURL string) (string, error) {
+	if baseURL != "" {
+		var base webURL
+		if err := base.Decode(baseURL); err != nil {
+			return "", usagef("--base-url must look like http://sandbox:8090")
+		}
+		return string(base), nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", usagef("--addr must look like 127.0.0.1:8090")
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "", usagef("--addr %s is every address of this machine: say with --base-url at which one the sandbox is reached, such as http://sandbox:8090", addr)
+	}
+	return "", nil
+}
+
+func (a *app) runSandbox(ctx context.Context, addr, base string, contacts int) error {
 	listener, err := listen(ctx, addr, "--addr")
 	if err != nil {
 		return err
 	}
-	base := address(listener.Addr())
+	if base == "" {
+		base = address(listener.Addr())
+	}
 	fakes := sandbox.New(sandbox.Config{BaseURL: base, Contacts: contacts})
 	server := &http.Server{Handler: fakes.Handler(), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
 	ended := make(chan error, 1)
