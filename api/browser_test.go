@@ -149,7 +149,7 @@ func TestSessionEndsWithItsKeyAndItsTime(t *testing.T) {
 func TestDemoIsForThisMachineInDev(t *testing.T) {
 	t.Parallel()
 
-	dev := newWorld(t, func(o *api.Options) { o.Dev, o.DemoTenant, o.PublicURL = true, exampleTenant, "http://127.0.0.1:8080" })
+	dev := newWorld(t, inDev)
 	enter := func(header map[string]string) answer {
 		return dev.do(t, ask{method: http.MethodPost, path: "/v1/session/demo", header: header})
 	}
@@ -162,20 +162,64 @@ func TestDemoIsForThisMachineInDev(t *testing.T) {
 
 	require.Equal(t, http.StatusForbidden, enter(map[string]string{"Origin": "https://evil.example"}).StatusCode)
 	require.Equal(t, http.StatusNotFound, enter(map[string]string{"X-Forwarded-For": "203.0.113.9"}).StatusCode)
-	require.Equal(t, http.StatusNotFound, dev.asHost(t, "rebound.example:8080", "/v1/session/demo"))
-	require.Equal(t, http.StatusCreated, dev.asHost(t, "localhost:8080", "/v1/session/demo"))
-	require.Equal(t, http.StatusCreated, dev.asHost(t, "[::1]:8080", "/v1/session/demo"))
+	demo := func(host string) int { return dev.asHost(t, host, http.MethodPost, "/v1/session/demo", "") }
+	require.Equal(t, http.StatusNotFound, demo("rebound.example:8080"))
+	require.Equal(t, http.StatusCreated, demo("localhost:8080"))
+	require.Equal(t, http.StatusCreated, demo("[::1]:8080"))
 
 	production := newWorld(t)
 	require.Equal(t, http.StatusNotFound, production.do(t, ask{method: http.MethodPost, path: "/v1/session/demo"}).StatusCode)
 }
 
-// asHost posts under another name than the address that it goes to.
-func (w *world) asHost(t *testing.T, host, path string) int {
+// devKey is what everybody may know.
+const devKey = "enlace_test_dev_key"
+
+func inDev(o *api.Options) {
+	o.Dev, o.DemoTenant, o.DevKey, o.PublicURL = true, exampleTenant, devKey, "http://127.0.0.1:8080"
+}
+
+func TestTheDevKeyIsForThisMachineInDev(t *testing.T) {
+	t.Parallel()
+
+	dev := newWorld(t, inDev)
+	me := dev.do(t, ask{path: "/v1/me", key: devKey})
+	require.Equal(t, http.StatusOK, me.StatusCode, "%s", me.body)
+	require.Equal(t, exampleTenant, me.text(t, "tenant_id"))
+	require.Equal(t, true, me.json(t)["admin"])
+	for _, wrong := range []string{devKey + "x", devKey[:len(devKey)-1], "enlace_"} {
+		require.Equal(t, http.StatusUnauthorized, dev.do(t, ask{path: "/v1/me", key: wrong}).StatusCode, wrong)
+	}
+	var stored int
+	require.NoError(t, dev.pool.QueryRow(t.Context(), `SELECT count(*) FROM api_keys WHERE tenant_id = $1`, exampleTenant).Scan(&stored))
+	require.Zero(t, stored)
+
+	// a page elsewhere whose name was made to point here knows the key too
+	for host, want := range map[string]int{
+		"rebound.example:8080": http.StatusNotFound, "rebound.example": http.StatusNotFound, "127.0.0.1.rebound.example": http.StatusNotFound,
+		"localhost:8080": http.StatusOK, "127.0.0.1:8080": http.StatusOK, "[::1]:8080": http.StatusOK,
+	} {
+		for _, path := range []string{"/v1/me", "/v1/integrations", "/healthz", "/"} {
+			require.Equal(t, want, dev.asHost(t, host, http.MethodGet, path, devKey), "%s%s", host, path)
+		}
+	}
+	require.Equal(t, http.StatusNotFound, dev.do(t, ask{path: "/v1/me", key: devKey, header: map[string]string{"X-Forwarded-For": "203.0.113.9"}}).StatusCode)
+
+	production := newWorld(t, func(o *api.Options) { o.DemoTenant, o.DevKey = exampleTenant, devKey })
+	require.Equal(t, http.StatusUnauthorized, production.do(t, ask{path: "/v1/me", key: devKey}).StatusCode)
+	require.Equal(t, http.StatusOK, production.asHost(t, "enlace.example.com", http.MethodGet, "/v1/me", production.key))
+	unset := newWorld(t, func(o *api.Options) { inDev(o); o.DevKey = "" })
+	require.Equal(t, http.StatusUnauthorized, unset.do(t, ask{path: "/v1/me", key: devKey}).StatusCode)
+}
+
+// asHost asks under another name than the address that it goes to.
+func (w *world) asHost(t *testing.T, host, method, path, key string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.http.URL+path, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), method, w.http.URL+path, http.NoBody)
 	require.NoError(t, err)
 	req.Host = host
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
