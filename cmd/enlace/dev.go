@@ -225,6 +225,9 @@ func migrateDev(ctx context.Context, cfg *config, log zerolog.Logger) error {
 // refuseOthers keeps `enlace dev` away from a database that is in use: its worker would send other tenants' tokens to the
 // sandbox.
 func (d *devServer) refuseOthers(ctx context.Context) error {
+	if d.postgres != nil {
+		return nil // only dev has written to it, perhaps for a tenant that its person named
+	}
 	foreign, err := d.store.ServesOthers(ctx, uuid.MustParse(demoTenant))
 	if err == nil && foreign {
 		return usagef("the database of DATABASE_URL serves tenants of its own: unset DATABASE_URL, or name an empty database for `enlace dev`")
@@ -298,17 +301,25 @@ func (d *devServer) wait(ctx context.Context) error {
 	return d.process.wait(ctx)
 }
 
-// end stops everything in the order in which it is used, Postgres last.
+// end stops everything in the order in which it is used, Postgres last, within [stopLimit] in all.
 func (d *devServer) end(ctx context.Context) {
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	const (
+		processLimit = stopLimit / 10 * 6
+		gentleLimit  = stopLimit / 10 * 8 // until when Postgres may write its data
+		endLimit     = stopLimit / 10 * 9
+	)
+	began := time.Now()
+	limit, cancel := context.WithDeadline(context.WithoutCancel(ctx), began.Add(gentleLimit))
 	defer cancel()
 	if d.fakes != nil {
 		d.fakes.Close()
 	}
 	if d.process != nil {
-		d.close(ctx)
+		d.close(ctx, processLimit)
 	}
-	if d.postgres != nil {
-		_ = d.postgres.Stop(limit) // an error says that it had ended by itself, which has been said
+	if d.postgres != nil { // one that still hasn't ended is ended by the kernel after us, or by the next start
+		closeWithin(time.Until(began.Add(endLimit)), func() {
+			_ = d.postgres.Stop(limit) // an error says that it had ended by itself, which has been said
+		})
 	}
 }

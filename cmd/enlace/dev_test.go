@@ -4,12 +4,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -85,6 +88,30 @@ func TestDevKeepsItsDataThroughStopsAndKills(t *testing.T) {
 		}
 		require.Equal(t, exitOK, s.stop(t, syscall.SIGTERM))
 	})
+}
+
+func TestDevEndsInTimeWhenPostgresDoesNot(t *testing.T) {
+	t.Parallel()
+
+	dir := openDir(t)
+	s := startServer(t, nil, devEnv(), "dev", "--addr", "127.0.0.1:0", "--data", dir, "--contacts", "1")
+	s.ready(t)
+	b, err := os.ReadFile(filepath.Join(dir, "postgres", "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.SplitN(string(b), "\n", 2)[0])
+	require.NoError(t, err)
+	t.Cleanup(func() { // before the folder is removed
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+		require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || zombie(pid) }, commandLimit, 50*time.Millisecond)
+	})
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	require.Equal(t, exitOK, s.stop(t, syscall.SIGTERM), s.stderr)
+}
+
+// zombie reports whether a process has ended and only waits for a parent to hear of it.
+func zombie(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(b), ") Z ")
 }
 
 func TestDevOnAnEncryptionKeyThatIsNone(t *testing.T) {

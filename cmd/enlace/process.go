@@ -26,11 +26,6 @@ import (
 const (
 	// stopLimit bounds a graceful stop, whatever is under way.
 	stopLimit = 10 * time.Second
-	// workLimit is the part of it in which requests and running pages finish; the rest is for the vault, the pool and,
-	// in dev, Postgres.
-	workLimit = 6 * time.Second
-	// vaultLimit is until when exchanges with token hosts are waited for.
-	vaultLimit = 8 * time.Second
 
 	startLimit  = 30 * time.Second // of what is asked before a process serves
 	headerLimit = 10 * time.Second // of a request's headers
@@ -58,7 +53,7 @@ type process struct {
 func open(ctx context.Context, cfg *config, log zerolog.Logger, role string) (*process, error) {
 	p := &process{cfg: cfg, log: log, list: providerList(cfg), failed: make(chan error, 1)}
 	if err := p.connect(ctx, role); err != nil {
-		p.close(ctx)
+		p.close(ctx, stopLimit)
 		return nil, err
 	}
 	return p, nil
@@ -185,11 +180,12 @@ func (p *process) wait(ctx context.Context) error {
 }
 
 // close ends the process in good order: no new request or job, what runs may finish, then the vault's exchanges, then
-// the pool. It takes no longer than [stopLimit]; what had not finished is lost to nobody: the next process takes over.
-func (p *process) close(ctx context.Context) {
-	exchanges, cancel := context.WithTimeout(context.WithoutCancel(ctx), vaultLimit)
+// the pool. It takes no longer than limit: six tenths of it are for requests and running pages, two more for exchanges with
+// token hosts. What had not finished is lost to nobody: the next process takes over.
+func (p *process) close(ctx context.Context, limit time.Duration) {
+	exchanges, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit/10*8)
 	defer cancel()
-	work, cancel := context.WithTimeout(exchanges, workLimit)
+	work, cancel := context.WithTimeout(exchanges, limit/10*6)
 	defer cancel()
 	var stopping errgroup.Group
 	stopping.Go(func() error { return p.stopServing(work) })
@@ -205,7 +201,7 @@ func (p *process) close(ctx context.Context) {
 		}
 	}
 	if p.pool != nil {
-		closeWithin(time.Second, p.pool.Close)
+		closeWithin(limit/10, p.pool.Close)
 	}
 }
 

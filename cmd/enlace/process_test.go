@@ -135,7 +135,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.ended
-	require.Less(t, time.Since(began), workLimit/2)
+	require.Less(t, time.Since(began), stopLimit/3)
 	require.NotEqual(t, exitOK, s.cmd.ProcessState.ExitCode())
 }
 

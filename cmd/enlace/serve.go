@@ -61,7 +61,7 @@ func (a *app) runRole(ctx context.Context, cfg *config, r role) error {
 	if err != nil {
 		return err
 	}
-	defer p.close(ctx)
+	defer p.close(ctx, stopLimit)
 	if len(p.list) == 0 {
 		log.Warn().Msg("no provider has credentials: nothing can be connected; see `enlace doctor`")
 	}
