@@ -31,7 +31,8 @@ func TestWhereTheSandboxIsReached(t *testing.T) {
 			base, err := sandboxBase(tt.addr, tt.given)
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
-				require.IsType(t, &usageError{}, err)
+				var usage *usageError
+				require.ErrorAs(t, err, &usage)
 				return
 			}
 			require.NoError(t, err)
