@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/store"
 )
@@ -62,12 +62,22 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyO
 		return nil, forbidden("admin")
 	}
 	key := store.NewKey()
-	stored, err := s.store.CreateAPIKey(ctx, store.NewAPIKey{TenantID: tenant, Name: in.Body.Name, Admin: in.Body.Admin, CreatedBy: p.Actor, Key: key})
+	var stored store.APIKey
+	err = s.store.Tx(ctx, func(tx pgx.Tx) error {
+		stored, err = s.store.AddAPIKey(ctx, tx, store.NewAPIKey{TenantID: tenant, Name: in.Body.Name, Admin: in.Body.Admin, CreatedBy: p.Actor, Key: key})
+		if err != nil {
+			return err
+		}
+		return s.store.Audit(ctx, tx, keyAudit(p, stored, "key.create"))
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &createKeyOutput{newKeyView{stored, key}}, s.auditKey(ctx, stored, "key.create")
+	return &createKeyOutput{newKeyView{stored, key}}, nil
 }
+
+// keyReach leaves the keys that reach every tenant to admins, whomever they were made for.
+func keyReach(p Principal) *store.KeyReach { return &store.KeyReach{Tenant: p.scope(), Admin: p.Admin} }
 
 type keysOutput struct{ Body page[store.APIKey] }
 
@@ -76,7 +86,7 @@ func (s *Server) listKeys(ctx context.Context, in *PageQuery) (*keysOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.store.ListAPIKeys(ctx, callOf(ctx).principal.scope(), after, in.Limit+1)
+	rows, err := s.store.ListAPIKeys(ctx, keyReach(callOf(ctx).principal), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +105,14 @@ func (s *Server) revokeKey(ctx context.Context, in *revokeKeyInput) (*keyOutput,
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := s.store.RevokeAPIKey(ctx, callOf(ctx).principal.scope(), id)
+	p := callOf(ctx).principal
+	revoked, err := s.store.RevokeAPIKey(ctx, keyReach(p), id)
 	if err != nil {
 		return nil, err
 	}
-	return &keyOutput{revoked}, s.auditKey(ctx, revoked, "key.revoke")
+	return &keyOutput{revoked}, s.store.Audit(context.WithoutCancel(ctx), nil, keyAudit(p, revoked, "key.revoke"))
 }
 
-func (s *Server) auditKey(ctx context.Context, k store.APIKey, action string) error {
-	tenant := uuid.NullUUID{UUID: k.TenantID, Valid: true}.UUID
-	return s.store.Audit(context.WithoutCancel(ctx), nil, store.Audit{
-		TenantID: &tenant, Actor: callOf(ctx).principal.Actor, Action: action, Subject: k.ID.String(),
-	})
+func keyAudit(p Principal, k store.APIKey, action string) store.Audit {
+	return store.Audit{TenantID: &k.TenantID, Actor: p.Actor, Action: action, Subject: k.ID.String()}
 }

@@ -61,12 +61,20 @@ type NewAPIKey struct {
 
 const insertKey = `
 INSERT INTO api_keys AS k (id, tenant_id, name, prefix, key_hash, admin, created_by) VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''))
-ON CONFLICT (key_hash) DO UPDATE SET name = excluded.name RETURNING ` + keyColumns
+RETURNING ` + keyColumns
 
-// CreateAPIKey stores a key. One that is stored already keeps its row and takes the name: `enlace dev` stores its
-// well-known key at every start.
-func (s *Store) CreateAPIKey(ctx context.Context, n NewAPIKey) (APIKey, error) {
-	rows, err := s.pool.Query(ctx, insertKey, newID(), n.TenantID, n.Name, n.Key[:min(shownOfKey, len(n.Key))], hashSecret(n.Key), n.Admin, n.CreatedBy)
+// CreateAPIKey stores a key in a transaction of its own.
+func (s *Store) CreateAPIKey(ctx context.Context, n NewAPIKey) (k APIKey, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		k, err = s.AddAPIKey(ctx, tx, n)
+		return err
+	})
+	return k, err
+}
+
+// AddAPIKey stores a key in the transaction that also notes who made it.
+func (s *Store) AddAPIKey(ctx context.Context, tx pgx.Tx, n NewAPIKey) (APIKey, error) {
+	rows, err := tx.Query(ctx, insertKey, newID(), n.TenantID, n.Name, n.Key[:min(shownOfKey, len(n.Key))], hashSecret(n.Key), n.Admin, n.CreatedBy)
 	if err != nil {
 		return APIKey{}, fmt.Errorf("create API key: %w", err)
 	}
@@ -97,14 +105,28 @@ func (s *Store) FindAPIKey(ctx context.Context, key string) (APIKey, error) {
 	return k, nil
 }
 
+// KeyReach is which keys a caller may see and revoke. Nil where it is asked for: all of them.
+type KeyReach struct {
+	Tenant *uuid.UUID // nil: everybody's
+	Admin  bool       // keys that reach every tenant, too
+}
+
+func (r *KeyReach) args() (tenant *uuid.UUID, admin bool) {
+	if r == nil {
+		return nil, true
+	}
+	return r.Tenant, r.Admin
+}
+
 const listKeys = `SELECT ` + keyColumns + ` FROM api_keys k
-WHERE ($1::uuid IS NULL OR k.tenant_id = $1) AND ($2::timestamptz IS NULL OR (k.created_at, k.id) < ($2, $3))
+WHERE ($1::uuid IS NULL OR k.tenant_id = $1) AND (NOT k.admin OR $5) AND ($2::timestamptz IS NULL OR (k.created_at, k.id) < ($2, $3))
 ORDER BY k.created_at DESC, k.id DESC LIMIT $4`
 
-// ListAPIKeys lists a tenant's keys (nil: everybody's), revoked ones too, newest first.
-func (s *Store) ListAPIKeys(ctx context.Context, tenant *uuid.UUID, after After, limit int) ([]APIKey, error) {
+// ListAPIKeys lists the keys in reach, revoked ones too, newest first.
+func (s *Store) ListAPIKeys(ctx context.Context, reach *KeyReach, after After, limit int) ([]APIKey, error) {
 	at, id := after.args()
-	rows, err := s.pool.Query(ctx, listKeys, tenant, at, id, limit)
+	tenant, admin := reach.args()
+	rows, err := s.pool.Query(ctx, listKeys, tenant, at, id, limit, admin)
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", err)
 	}
@@ -116,13 +138,15 @@ func (s *Store) ListAPIKeys(ctx context.Context, tenant *uuid.UUID, after After,
 }
 
 const revokeKey = `
-UPDATE api_keys k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.id = $1 AND ($2::uuid IS NULL OR k.tenant_id = $2)
+UPDATE api_keys k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.id = $1
+    AND ($2::uuid IS NULL OR k.tenant_id = $2) AND (NOT k.admin OR $3)
 RETURNING ` + keyColumns
 
-// RevokeAPIKey ends a key and the browser sessions that it opened, in one transaction. Revoking it again changes nothing.
-func (s *Store) RevokeAPIKey(ctx context.Context, tenant *uuid.UUID, id uuid.UUID) (k APIKey, err error) {
+// RevokeAPIKey ends a key in reach and the browser sessions that it opened, in one transaction. Revoking it again changes nothing.
+func (s *Store) RevokeAPIKey(ctx context.Context, reach *KeyReach, id uuid.UUID) (k APIKey, err error) {
+	tenant, admin := reach.args()
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, revokeKey, id, tenant)
+		rows, err := tx.Query(ctx, revokeKey, id, tenant, admin)
 		if err != nil {
 			return err
 		}
