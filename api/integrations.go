@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -99,9 +98,9 @@ func (s *Server) integrationOutput(ctx context.Context, i store.Integration) (*i
 type changeIntegrationInput struct {
 	ID   string `path:"id"`
 	Body struct {
-		Paused   *bool           `json:"paused,omitempty"`
-		Schedule *string         `json:"schedule,omitempty" maxLength:"100" doc:"A cron expression of five fields, CRON_TZ=Europe/Madrid before it if it isn't meant in UTC; or \"@every 15m\", at least a minute."`
-		Metadata *map[string]any `json:"metadata,omitempty" doc:"Replaces the tenant's own notes."`
+		Paused   *bool   `json:"paused,omitempty"`
+		Schedule *string `json:"schedule,omitempty" maxLength:"100" doc:"A cron expression of five fields, CRON_TZ=Europe/Madrid before it if it isn't meant in UTC; or \"@every 15m\", at least a minute."`
+		Metadata *notes  `json:"metadata,omitempty" doc:"Replaces the tenant's own notes: 16 KiB at most, numbers as they are written."`
 	}
 }
 
@@ -112,7 +111,7 @@ func (s *Server) changeIntegration(ctx context.Context, in *changeIntegrationInp
 	}
 	change := store.IntegrationChange{Paused: in.Body.Paused}
 	if in.Body.Metadata != nil {
-		if change.Metadata, err = json.Marshal(in.Body.Metadata); err != nil {
+		if change.Metadata, err = in.Body.Metadata.read(); err != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -115,15 +116,18 @@ func TestChangeIntegration(t *testing.T) {
 	require.Equal(t, "connected", rescheduled.text(t, "state"), "what isn't named stays")
 
 	for name, body := range map[string]string{
-		"seconds":          `{"schedule":"@every 30s"}`,
-		"nonsense":         `{"schedule":"often"}`,
-		"a day never":      `{"schedule":"0 0 30 2 *"}`,
-		"empty":            `{"schedule":""}`,
-		"not a truth":      `{"paused":"yes"}`,
-		"notes that list":  `{"metadata":[]}`,
-		"notes with a NUL": `{"metadata":{"a":"\u0000"}}`,
-		"another column":   `{"status":"connected"}`,
-		"tokens":           `{"access_token":"x"}`,
+		"seconds":            `{"schedule":"@every 30s"}`,
+		"nonsense":           `{"schedule":"often"}`,
+		"a day never":        `{"schedule":"0 0 30 2 *"}`,
+		"empty":              `{"schedule":""}`,
+		"not a truth":        `{"paused":"yes"}`,
+		"notes that list":    `{"metadata":[]}`,
+		"notes with a NUL":   `{"metadata":{"a":"\u0000"}}`,
+		"notes at length":    `{"metadata":{"a":"` + strings.Repeat("x", 16<<10) + `"}}`,
+		"notes too deep":     `{"metadata":{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}}`,
+		"a number at length": `{"metadata":{"a":1e-100000}}`,
+		"another column":     `{"status":"connected"}`,
+		"tokens":             `{"access_token":"x"}`,
 	} {
 		got := patch(body)
 		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode, "%s: %s", name, got.body)
@@ -141,6 +145,44 @@ func TestChangeIntegration(t *testing.T) {
 	again := patch(`{"paused":false}`)
 	require.Equal(t, http.StatusConflict, again.StatusCode)
 	require.Equal(t, "disconnected", again.text(t, "variant"))
+}
+
+func TestWhatIsNotPausedDoesNotResume(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	path := "/v1/integrations/" + w.integration.String()
+	patch := func(body string) answer {
+		got := w.do(t, ask{method: http.MethodPatch, path: path, key: w.key, body: body})
+		require.Equal(t, http.StatusOK, got.StatusCode, "%s", got.body)
+		return got
+	}
+	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET status = 'needs_reauth', status_reason = 'scope', next_sync_at = '2031-01-01Z'`)
+	require.NoError(t, err)
+	got := patch(`{"paused":false}`)
+	require.Equal(t, "needs_reauth", got.text(t, "state"))
+	require.Equal(t, "scope", got.text(t, "status_reason"))
+	require.Equal(t, "2031-01-01T00:00:00Z", got.text(t, "next_sync_at"))
+
+	patch(`{"paused":true}`)
+	got = patch(`{"paused":false,"schedule":"0 0 1 1 *"}`)
+	due, err := time.Parse(time.RFC3339Nano, got.text(t, "next_sync_at"))
+	require.NoError(t, err)
+	require.Equal(t, time.January, due.UTC().Month(), "the tick of the schedule that it was given: %s", due)
+	require.Zero(t, due.Minute()+due.Second())
+}
+
+func TestNotesStayAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	path := "/v1/integrations/" + w.integration.String()
+	got := w.do(t, ask{method: http.MethodPatch, path: path, key: w.key, body: `{"metadata":{"crm_id":9007199254740993, "rate":1.10}}`})
+	require.Equal(t, http.StatusOK, got.StatusCode, "%s", got.body)
+	require.Contains(t, string(got.body), "9007199254740993")
+	require.Contains(t, string(got.body), "1.10")
+	kept := w.do(t, ask{method: http.MethodPatch, path: path, key: w.key, body: `{"metadata":null,"paused":true}`})
+	require.Contains(t, string(kept.body), "9007199254740993", "null says nothing")
 }
 
 // tokenHost answers refreshes, counts them, and may refuse.
@@ -311,7 +353,11 @@ func TestContacts(t *testing.T) {
 	require.Zero(t, count("?q=%25", w.key), "a per cent sign is one")
 	require.Zero(t, count("", w.otherKey))
 	require.Zero(t, count("?integration_id="+w.integration.String(), w.otherKey))
-	require.Equal(t, http.StatusUnprocessableEntity, w.do(t, ask{path: "/v1/contacts?q=%00", key: w.key}).StatusCode)
+	for _, q := range []string{"%00", "%ff"} {
+		got := w.do(t, ask{path: "/v1/contacts?q=" + q, key: w.key})
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, "%s", got.body)
+		require.Equal(t, "q", got.json(t)["errors"].([]any)[0].(map[string]any)["field"])
+	}
 	require.Equal(t, http.StatusUnprocessableEntity, w.do(t, ask{path: "/v1/contacts", key: adminKey}).StatusCode, "whose?")
 }
 

@@ -120,13 +120,15 @@ UPDATE integrations i SET
         WHEN $3 AND status IN ('connected', 'needs_reauth') THEN 'paused'
         WHEN NOT $3 AND status = 'paused' THEN CASE WHEN access_token IS NULL AND external_account_id IS NOT NULL THEN 'needs_reauth' ELSE 'connected' END
         ELSE status END,
-    status_reason = CASE WHEN $3 THEN nullif($7, '') WHEN NOT $3 THEN NULL ELSE status_reason END,
-    schedule = coalesce($4, schedule), next_sync_at = CASE WHEN NOT $3 THEN now() ELSE coalesce($5, next_sync_at) END,
+    status_reason = CASE WHEN $3 AND status IN ('connected', 'needs_reauth') THEN nullif($7, '') WHEN NOT $3 AND status = 'paused' THEN NULL
+        ELSE status_reason END,
+    schedule = coalesce($4, schedule), next_sync_at = coalesce($5, CASE WHEN NOT $3 AND status = 'paused' THEN now() ELSE next_sync_at END),
     metadata = coalesce($6, metadata)
 WHERE i.id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2) RETURNING ` + integrationColumns
 
-// ChangeIntegration pauses, resumes, reschedules or annotates an integration. Resuming makes it due at once, so that it
-// catches up by itself. Who pauses also ends the active run, see jobs.
+// ChangeIntegration pauses, resumes, reschedules or annotates an integration. Resuming one that is paused makes it due
+// at once, so that it catches up by itself, unless it is given a schedule as well: its next tick is then the schedule's.
+// One that isn't paused stays as it is. Who pauses also ends the active run, see jobs.
 func (s *Store) ChangeIntegration(ctx context.Context, tx pgx.Tx, tenant *uuid.UUID, id uuid.UUID, c IntegrationChange) (Integration, error) {
 	rows, err := tx.Query(ctx, changeIntegration, id, tenant, c.Paused, c.Schedule, c.NextSyncAt, c.Metadata, c.Reason)
 	if err != nil {
