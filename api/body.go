@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"example.com/enlace/providers/words"
 )
@@ -28,6 +31,10 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if err := checkQuery(r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		body, err := io.ReadAll(r.Body)
 		if _, more := errors.AsType[*http.MaxBytesError](err); more {
 			err = tooLarge()
@@ -44,6 +51,19 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 		callOf(r.Context()).body = body
 		next.ServeHTTP(w, r)
 	})
+}
+
+// checkQuery refuses a query that Postgres couldn't hold: a NUL, or what isn't UTF-8.
+func checkQuery(r *http.Request) error {
+	query := r.URL.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, text := range append(query[name], name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return badQuery(strings.ToValidUTF8(name, "?"), "UTF-8")
+			}
+		}
+	}
+	return nil
 }
 
 func tooLarge() *fault {

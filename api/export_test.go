@@ -23,3 +23,6 @@ func (s *Server) MountOpen(path string, h http.Handler) error {
 func (s *Server) MountUnruled(path string, h http.Handler) error {
 	return s.mount(route{path: path, handler: h})
 }
+
+// CodeOf is the code that a caller is told of an error of the layers below.
+func CodeOf(err error) string { return string(faultOf(err).code) }

@@ -236,10 +236,11 @@ func providerFault(e *providers.Error) *fault {
 	return f
 }
 
-// unstorable reports whether Postgres refused the data itself: a NUL character, say.
+// unstorable reports whether Postgres refused text that it can't hold: a NUL, or what isn't UTF-8. Any other fault of data,
+// such as a number out of range, is of our own making.
 func unstorable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(e.Code, "22")
+	return ok && (e.Code == "22021" || e.Code == "22P05")
 }
 
 // databaseAway reports whether the database can't be reached, is going down, has no place left or may only be read.
