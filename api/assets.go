@@ -48,5 +48,5 @@ func (s *Server) mountSandbox() error {
 	if s.opts.Sandbox == nil {
 		return nil
 	}
-	return s.mount(route{path: "/sandbox/", access: accessLoopback, handler: s.opts.Sandbox})
+	return s.mount(route{path: "/sandbox/", access: accessLoopback, lasting: true, handler: s.opts.Sandbox})
 }

@@ -26,6 +26,10 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 			s.fail(w, r, tooLarge())
 			return
 		}
+		if r.Body != http.NoBody {
+			bodyWithin(w, bodyLimit)
+			defer bodyWithin(w, 0) // of those that the handler reads
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if rt.body == bodyRaw {
 			next.ServeHTTP(w, r)
@@ -36,6 +40,7 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 			return
 		}
 		body, err := io.ReadAll(r.Body)
+		bodyWithin(w, 0)
 		if _, more := errors.AsType[*http.MaxBytesError](err); more {
 			err = tooLarge()
 		} else if err != nil { // the caller broke off: what came can't be the whole

@@ -25,7 +25,7 @@ const (
 
 func (s *Server) mountEvents() error {
 	return handle(s, operation{
-		method: http.MethodGet, path: "/v1/events", access: accessTenant, id: "read-events", tag: "Events",
+		method: http.MethodGet, path: "/v1/events", access: accessTenant, id: "read-events", tag: "Events", lasting: true,
 		summary: "Follow runs and integrations (server-sent events)",
 		description: "Events `run` and `integration`, whose data are as in their lists. They are hints: after a break, all that has changed since " +
 			"30 s before Last-Event-ID is sent again, and repeats are normal. A comment comes each 15 s. Read it by fetch, which can send the key; " +

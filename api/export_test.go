@@ -26,3 +26,6 @@ func (s *Server) MountUnruled(path string, h http.Handler) error {
 
 // CodeOf is the code that a caller is told of an error of the layers below.
 func CodeOf(err error) string { return string(faultOf(err).code) }
+
+// VariantOf is the more exact case of that code.
+func VariantOf(err error) string { return faultOf(err).variant }

@@ -15,6 +15,7 @@ import (
 // logged begins the call, and notes how it ended. The query stays out of the log: it may hold codes and tokens.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerWithin(w, answerLimit)
 		r, c := withCall(r)
 		began := time.Now()
 		w.Header().Set("X-Request-Id", c.id)

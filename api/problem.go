@@ -133,7 +133,7 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	}
 	f := faultOf(err)
 	c := callOf(ctx)
-	if s.ours(f) && ctx.Err() == nil {
+	if s.ours(f) && !errors.Is(ctx.Err(), context.Canceled) { // but for a caller that has left
 		s.log.Error().Err(err).Str("request_id", c.id).Str("code", string(f.code)).Msg("request failed")
 	}
 	return s.render(c, f)
@@ -243,7 +243,8 @@ func unstorable(err error) bool {
 	return ok && (e.Code == "22021" || e.Code == "22P05")
 }
 
-// databaseAway reports whether the database can't be reached, is going down, has no place left or may only be read.
+// databaseAway reports whether the database can't be reached, is going down, has no place left, may only be read or hasn't
+// answered in time.
 func databaseAway(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P") || e.Code == "25006"

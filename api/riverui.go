@@ -12,7 +12,7 @@ func (s *Server) mountRiverUI() error {
 		s.riverUI.ServeHTTP(w, r)
 	})
 	return s.mountRoutes(
-		route{path: riverUIPrefix, access: accessAdmin, handler: page},
-		route{path: riverUIPrefix + "/", access: accessAdmin, handler: page},
+		route{path: riverUIPrefix, access: accessAdmin, lasting: true, handler: page},
+		route{path: riverUIPrefix + "/", access: accessAdmin, lasting: true, handler: page},
 	)
 }

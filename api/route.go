@@ -47,6 +47,7 @@ type route struct {
 	path    string // a pattern of [http.ServeMux]
 	access  access
 	body    bodyRule
+	lasting bool // may take as long as it likes
 	handler http.Handler
 }
 
@@ -57,7 +58,7 @@ func (r route) pattern() string {
 	return r.method + " " + r.path
 }
 
-// mount is the only way to a route. It puts the guard, and the reading of the body, before the handler.
+// mount is the only way to a route. It puts the limits, the guard and the reading of the body before the handler.
 func (s *Server) mount(r route) error {
 	if r.access <= 0 || int(r.access) >= len(accessNames) {
 		return fmt.Errorf("api: %s has no access rule", r.pattern())
@@ -66,7 +67,7 @@ func (s *Server) mount(r route) error {
 		return fmt.Errorf("api: %s has no handler", r.pattern())
 	}
 	s.routes = append(s.routes, r)
-	s.mux.Handle(r.pattern(), s.guard(r, s.readBody(r, r.handler)))
+	s.mux.Handle(r.pattern(), s.bounded(r, s.guard(r, s.readBody(r, r.handler))))
 	return nil
 }
 
@@ -136,6 +137,7 @@ type operation struct {
 	status       int            // of success; 0: 200
 	success      *huma.Response // nil: as the output's type has it
 	hidden       bool
+	lasting      bool
 }
 
 const accessKey = "access"
@@ -156,7 +158,7 @@ func handle[In, Out any](s *Server, o operation, fn func(context.Context, *In) (
 	op := huma.Operation{
 		Method: o.method, Path: o.path, OperationID: o.id, Summary: o.summary, Description: o.description, Tags: []string{o.tag},
 		DefaultStatus: o.status, Hidden: o.hidden, MaxBodyBytes: -1, // readBody has bounded it
-		Metadata:  map[string]any{accessKey: route{access: o.access, body: o.body}},
+		Metadata:  map[string]any{accessKey: route{access: o.access, body: o.body, lasting: o.lasting}},
 		Responses: map[string]*huma.Response{"default": s.refusal(o.body)},
 		Security:  []map[string][]string{},
 	}
