@@ -43,6 +43,9 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if refused == "" {
+		if l.integration == nil { // so that trying again is for the same one
+			l.integration = consent.Wanted
+		}
 		http.SetCookie(w, s.browserCookie(state, "", -1))
 		if err := s.store.EndConsent(context.WithoutCancel(r.Context()), state, l.result); err != nil {
 			s.log.Warn().Err(err).Msg("what came of a consent could not be noted")

@@ -17,7 +17,7 @@ import (
 type landing struct {
 	result      string     // of WORDS §7
 	provider    string     // empty: not known
-	integration *uuid.UUID // the one that is connected; nil: none
+	integration *uuid.UUID // the one that is connected, or was to be; nil: none
 	missing     []string   // the permissions that were left out
 	retryAt     time.Time  // when the provider may be asked again; zero: it didn't say
 }

@@ -17,6 +17,7 @@ const s = {
 const paintEvery = 250; // ms: four times a second is enough to read
 let painted = 0;
 let due = 0;
+let focusFirst = false; // once the page is there
 
 function paint() {
   if (due) return;
@@ -31,6 +32,10 @@ function show(tree) {
   if (app.firstElementChild) morph(app.firstElementChild, tree);
   else app.append(tree);
   styles(app);
+  if (focusFirst && s.ready && s.me) {
+    focusFirst = false;
+    (app.querySelector('.landing [data-first]') || app.querySelector('h1')).focus();
+  }
   document.title = s.me ? `${label('integrations')} · enlace` : 'enlace';
 }
 
@@ -41,6 +46,10 @@ function toast(text) {
   const close = h('button', { type: 'button', class: 'btn ghost icon', 'aria-label': label('close') }, icon('close'));
   close.addEventListener('click', () => box.replaceChildren());
   box.replaceChildren(h('div', { class: 'toast' }, h('span', { class: 'grow' }, text), close));
+}
+
+function complain(err) {
+  toast([err.title, err.detail].filter(Boolean).join('. ') || line('screens', 'offline', { at: s.readAt }).sentence);
 }
 
 /* what is known */
@@ -161,6 +170,9 @@ const known = (i) => ({
   provider: i.provider_title, account: i.external_account_name || i.provider_title, n: i.contacts, total: i.contacts, at: i.next_sync_at ? new Date(i.next_sync_at) : undefined,
 });
 
+// sharing is another integration of the same account, if it is one that this page knows.
+const sharing = (i) => s.integrations.find((one) => one.id !== i.id && one.provider === i.provider && one.external_account_id === i.external_account_id && one.state !== 'disconnected');
+
 /* acts */
 
 async function work(id, act) {
@@ -171,7 +183,7 @@ async function work(id, act) {
     await read();
   } catch (err) {
     lost(err);
-    if (err.status !== 401) toast([err.title, err.detail].filter(Boolean).join('. ') || line('screens', 'offline', { at: s.readAt }).sentence);
+    if (err.status !== 401) complain(err);
   } finally {
     s.busy.delete(id);
     paint();
@@ -199,8 +211,8 @@ async function enter(path, body) {
   s.doorError = '';
   try {
     s.me = await call('POST', path, body);
+    focusFirst = true;
     await begin();
-    app.querySelector('h1')?.focus();
   } catch (err) {
     s.doorError = err.status === 401 ? code('unauthorized', '', {}).sentence : err.message;
     paint();
@@ -223,7 +235,12 @@ const acts = {
     if (await ask(line('confirmations', 'pause', known(i))) === 1) await work(i.id, () => call('PATCH', `/v1/integrations/${i.id}`, { paused: true }));
   },
   async disconnect(i) {
-    if (await ask(line('confirmations', 'disconnect', known(i))) === 1) await work(i.id, () => call('DELETE', `/v1/integrations/${i.id}`));
+    if (await ask(line('confirmations', 'disconnect', known(i))) !== 1) return;
+    await work(i.id, async () => {
+      const { withdrawal } = await call('DELETE', `/v1/integrations/${i.id}`);
+      if (withdrawal === 'failed') toast(label('withdrawalFailed', { provider: i.provider_title }));
+      if (withdrawal === 'kept') toast(line('confirmations', 'disconnect_shared', { provider: i.provider_title, name: sharing(i)?.external_account_name }).sentence);
+    });
   },
   resume: (i) => work(i.id, () => call('PATCH', `/v1/integrations/${i.id}`, { paused: false })),
   retry: (i) => work(i.id, () => call('POST', `/v1/syncs/${i.run.id}/retry`)),
@@ -246,7 +263,12 @@ const plain = {
     location.reload(); // each language has its own words
   },
   async 'sign-out'() {
-    await call('DELETE', '/v1/session').catch(() => {});
+    try {
+      await call('DELETE', '/v1/session');
+    } catch (err) { // still signed in: whoever comes next must not be told otherwise
+      complain(err);
+      return;
+    }
     Object.assign(s, { me: null, integrations: [], runs: [], incidents: [], order: [], landing: null });
     stream?.abort();
     paint();
@@ -308,6 +330,7 @@ async function begin() {
 }
 
 arrive();
+focusFirst = Boolean(s.landing);
 const slow = setTimeout(paint, 400);
 try {
   s.me = await call('GET', '/v1/me');
@@ -318,4 +341,3 @@ try {
 }
 clearTimeout(slow);
 paint();
-if (s.landing) requestAnimationFrame(() => setTimeout(() => app.querySelector('.landing [data-first]')?.focus(), paintEvery));

@@ -56,6 +56,7 @@ const labels = {
   bySchedule: ['schedule', 'horario'],
   byPerson: ['a person', 'una persona'],
   byKey: ['API key', 'clave de API'],
+  withdrawalFailed: ['{provider} did not take our permission back. You can remove it there, among your installed apps.', '{provider} no retiró nuestro permiso. Puedes quitarlo allí, entre tus aplicaciones instaladas.'],
   opening: ['Opening {provider}…', 'Abriendo {provider}…'],
 };
 

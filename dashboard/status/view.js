@@ -207,6 +207,17 @@ function card(i, s) {
 
 /* OAuth landing (WORDS §7) */
 
+// landedAtDoor is the landing to somebody who is not signed in: what it says, without the account.
+function landedAtDoor(s) {
+  const l = s.landing;
+  if (!l) return null;
+  const title = s.providers.find((p) => p.name === l.provider)?.title;
+  const args = { provider: title, name: l.result === 'partial' ? l.missing : undefined, at: l.result === 'throttled' ? day(l.retry_at) : undefined };
+  const words = line('landing', l.result, args);
+  return h('section', { class: 'landed', 'data-key': 'landed', 'data-result': l.result, role: 'status' },
+    say(words.code ? code(words.code, '', args).title : title || '', words.sentence));
+}
+
 function landing(s) {
   const l = s.landing;
   if (!l) return null;
@@ -219,7 +230,9 @@ function landing(s) {
   };
   const words = line('landing', l.result, args);
   const problem = words.code && code(words.code, '', args);
-  const act = { connected: ['sync', i?.id], other_account: ['reconnect', waiting?.id] }[l.result] || (problem && ['connect', l.provider]);
+  const again = i ? ['reconnect', i.id] : ['connect', l.provider]; // one that was to be reconnected still is
+  const acts = { connected: ['sync', i?.id], other_account: ['reconnect', waiting?.id], used: null }; // used: the card shows the result
+  const act = l.result in acts ? acts[l.result] : problem && again;
   const text = problem ? problem.buttons[0] || code('connect_denied', '', args).buttons[0] : words.buttons[0];
   return h('article', { class: 'card landing', 'data-key': 'landing', 'data-result': l.result, 'aria-labelledby': 'landed' },
     h('header', null,
@@ -355,7 +368,7 @@ export function loading() {
 export function signIn(s) {
   return h('main', { class: 'door', 'data-key': 'door' },
     h('div', { class: 'panel' }, h('div', { class: 'row' }, h('h1', { class: 'brand' }, icon('link'), 'enlace'), switches()),
-      h('p', { class: 'muted' }, label('intro')),
+      landedAtDoor(s) || h('p', { class: 'muted' }, label('intro')),
       s.demo && button(label('enterDemo'), 'demo', '', 'primary', { 'data-first': true }),
       h('form', { 'data-act': 'enter' },
         h('label', { for: 'key' }, label('key')),
