@@ -21,8 +21,7 @@ func (s *Server) initiate(w http.ResponseWriter, r *http.Request) {
 	provider := r.URL.Query().Get("provider")
 	oauth := s.oauthOf(provider)
 	if oauth == nil {
-		s.log.Error().Str("provider", words.Redact(provider)).Msg("somebody wants to connect a provider that is not set up")
-		s.land(w, r, landing{result: words.LandingSetup})
+		s.land(w, r, landing{result: s.notConnectable(provider)})
 		return
 	}
 	begun, refused, err := s.begun(r, provider)
@@ -48,6 +47,21 @@ func (s *Server) initiate(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, s.browserCookie(secrets.State, secrets.Browser, int(connectLifetime.Seconds())))
 	http.Redirect(w, r, oauth.AuthCodeURL(secrets.State, s.redirectURL(), consent.Verifier), http.StatusSeeOther)
+}
+
+// notConnectable is what a navigation to a provider without credentials here is. Anybody may write such an address, so
+// that it is nothing for an operator to be woken by; one of a provider that nobody knows was made by hand.
+func (s *Server) notConnectable(provider string) string {
+	switch provider {
+	case "pipedrive", "zoho", "hubspot":
+	default:
+		if s.providers[provider] == nil {
+			s.log.Info().Str("provider", words.Redact(provider)).Msg("somebody wants to connect a provider that doesn't exist")
+			return words.LandingForged
+		}
+	}
+	s.log.Warn().Str("provider", provider).Msg("somebody wants to connect a provider that is not set up")
+	return words.LandingSetup
 }
 
 // begun decides for which tenant a navigation begins a consent: by its one-time token, else by the browser's session, else,
@@ -133,9 +147,10 @@ func (s *Server) sessionOf(r *http.Request) (*Principal, error) {
 }
 
 // mayConnectFor reports whether a browser may give a tenant an account. One in which nobody is signed in may: its token or
-// state says for whom. One that is signed in for another tenant may not, lest somebody's link bring in a stranger's account.
+// state says for whom. One that is signed in for another tenant may not, as an admin either, lest somebody's link bring
+// in a stranger's account; an admin of no tenant in particular may.
 func (p *Principal) mayConnectFor(tenant uuid.UUID) bool {
-	return p == nil || p.Admin || p.Tenant == tenant
+	return p == nil || p.Tenant == tenant || p.Admin && p.Tenant == uuid.Nil
 }
 
 // redirectURL is where the provider sends the browser back to: one registered address for all.

@@ -12,6 +12,7 @@ import (
 	"example.com/enlace/api"
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/sandbox"
+	"example.com/enlace/store"
 )
 
 func TestConnect(t *testing.T) {
@@ -45,6 +46,13 @@ func TestConnect(t *testing.T) {
 		require.Equal(t, url.Values{"enlace_result": {"reconnected"}, "provider": {"pipedrive"}, "integration_id": {id}}, query)
 		require.Equal(t, 1, connectRow[int](t, w, `SELECT count(*) FROM integrations`))
 		require.NotEqual(t, sealed, connectRow[string](t, w, `SELECT access_token || refresh_token FROM integrations`))
+	})
+
+	t.Run("a reconnection that was denied can be tried again for the same account", func(t *testing.T) { //nolint:paralleltest // goes on from above
+		browser := w.browser(t)
+		_, state := w.consent(t, browser, w.connectURL(t, map[string]string{"provider": "pipedrive", "integration_id": id}))
+		query := w.landed(t, browser, w.callbackURL(url.Values{"state": {state}, "error": {"user_denied"}}))
+		require.Equal(t, url.Values{"enlace_result": {"denied"}, "provider": {"pipedrive"}, "integration_id": {id}}, query)
 	})
 
 	t.Run("another account in place of the one that was to be reconnected", func(t *testing.T) { //nolint:paralleltest // goes on from above
@@ -107,6 +115,15 @@ func TestWhoMayBeginAConsent(t *testing.T) {
 		w.signIn(t, browser, "an admin key of a test")
 		return browser
 	}
+	tenantsAdmin := func(t *testing.T) *http.Client {
+		t.Helper()
+		key := store.NewKey()
+		_, err := w.store.CreateAPIKey(t.Context(), store.NewAPIKey{TenantID: stranger, Name: "test", Admin: true, Key: key})
+		require.NoError(t, err)
+		browser := w.browser(t)
+		w.signIn(t, browser, key)
+		return browser
+	}
 	nobody := w.browser
 	ask := url.Values{"enlace_connect": {"pipedrive"}}
 	land := func(result string) url.Values {
@@ -157,8 +174,10 @@ func TestWhoMayBeginAConsent(t *testing.T) {
 			t.Helper()
 			return strings.Replace(fresh(t), "provider=pipedrive", "provider=other", 1)
 		}, url.Values{"enlace_result": {"forged"}, "provider": {"other"}}},
-		"a provider that isn't set up": {signedIn, fixed("/functions/v1/initiate-oauth?provider=zoho"), url.Values{"enlace_result": {"setup"}}},
-		"no provider":                  {signedIn, fixed("/functions/v1/initiate-oauth"), url.Values{"enlace_result": {"setup"}}},
+		"a provider that isn't set up":                         {signedIn, fixed("/functions/v1/initiate-oauth?provider=zoho"), url.Values{"enlace_result": {"setup"}}},
+		"a provider that nobody knows":                         {nobody, fixed("/functions/v1/initiate-oauth?provider=x"), url.Values{"enlace_result": {"forged"}}},
+		"no provider":                                          {signedIn, fixed("/functions/v1/initiate-oauth"), url.Values{"enlace_result": {"forged"}}},
+		"an admin of another tenant who opens somebody's link": {tenantsAdmin, fresh, land("other_tenant")},
 		"a stranger's browser that opens somebody's link": {func(t *testing.T) *http.Client {
 			t.Helper()
 			browser := w.browser(t)
@@ -177,6 +196,7 @@ func TestWhoMayBeginAConsent(t *testing.T) {
 			require.Equal(t, c.want, w.landed(t, browser, address))
 		})
 	}
+	t.Cleanup(func() { require.NotContains(t, w.log.String(), `"level":"error"`, "anybody may write an address") })
 }
 
 func TestBareConnectForTheTimeOfAMove(t *testing.T) {
