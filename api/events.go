@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,16 +11,19 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
+
+	"example.com/enlace/providers/words"
 )
 
 // The spans of an event stream.
 const (
-	heartbeat     = 15 * time.Second
+	heartbeat     = 15 * time.Second // with which the caller is known anew
 	longestStream = time.Hour        // the client comes back, and is known anew
 	writeTimeout  = 30 * time.Second // of one event, to a client that doesn't read
 	replayBefore  = 30 * time.Second // what is sent again before the last id
 	replayFresh   = 5 * time.Second  // what a client without a last id may have missed since it read its lists
 	replayMost    = time.Hour
+	retryStreams  = time.Minute      // when a tenant has too many
 	reconnectMS   = 2000
 )
 
@@ -29,7 +33,7 @@ func (s *Server) mountEvents() error {
 		summary: "Follow runs and integrations (server-sent events)",
 		description: "Events `run` and `integration`, whose data are as in their lists. They are hints: after a break, all that has changed since " +
 			"30 s before Last-Event-ID is sent again, and repeats are normal. A comment comes each 15 s. Read it by fetch, which can send the key; " +
-			"a key in the address is not accepted.",
+			"a key in the address is not accepted. A tenant may have 20 streams open.",
 		success: &huma.Response{
 			Description: "The stream, until the session or token ends, an hour at most.",
 			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
@@ -54,13 +58,18 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	if last, err := time.Parse(time.RFC3339Nano, in.LastEventID); err == nil {
 		since = maxTime(last.Add(-replayBefore), now.Add(-replayMost))
 	}
+	l, leave, free := s.feed.listen(tenant)
+	if !free {
+		return nil, &fault{code: words.RateLimited, variant: words.VariantOurs, retryAt: s.opts.Now().Add(retryStreams), hint: "A tenant may have 20 event streams open."}
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer leave()
 		w, ok := hc.BodyWriter().(http.ResponseWriter)
 		if !ok {
 			return
 		}
 		st := &stream{server: s, w: w, control: http.NewResponseController(w), last: since}
-		st.serve(ctx, tenant, since)
+		st.serve(ctx, l, since)
 	}}, nil
 }
 
@@ -79,11 +88,9 @@ type stream struct {
 	last    time.Time // of the last event: ids never go back
 }
 
-// serve first listens, then sends what has changed before, and so misses nothing.
-func (st *stream) serve(ctx context.Context, tenant uuid.UUID, since time.Time) {
-	s := st.server
-	l, leave := s.feed.listen(tenant)
-	defer leave()
+// serve, whose listener listens already, sends what has changed before, and so misses nothing.
+func (st *stream) serve(ctx context.Context, l *listener, since time.Time) {
+	s, tenant := st.server, l.tenant
 	h := st.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -98,7 +105,7 @@ func (st *stream) serve(ctx context.Context, tenant uuid.UUID, since time.Time) 
 	}
 	end := time.NewTimer(life)
 	defer end.Stop()
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(s.feed.heartbeat)
 	defer beat.Stop()
 	for {
 		var err error
@@ -108,7 +115,9 @@ func (st *stream) serve(ctx context.Context, tenant uuid.UUID, since time.Time) 
 		case <-end.C:
 			return
 		case <-beat.C:
-			err = st.write(": still here\n\n")
+			if err = st.stillAllowed(ctx, tenant); err == nil {
+				err = st.write(": still here\n\n")
+			}
 		case c, ok := <-l.ch:
 			if !ok {
 				return
@@ -119,6 +128,22 @@ func (st *stream) serve(ctx context.Context, tenant uuid.UUID, since time.Time) 
 			return
 		}
 	}
+}
+
+// stillAllowed ends the stream of a key that was revoked, or of a browser that was signed out, since it began. While the
+// database is away, nobody knows, and it goes on.
+func (st *stream) stillAllowed(ctx context.Context, tenant uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	r := callOf(ctx).request.WithContext(ctx)
+	p, err := st.server.admit(accessTenant, r)
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	if err == nil && p.Tenant != tenant {
+		return forbidden("tenant")
+	}
+	return nil
 }
 
 func (st *stream) replay(ctx context.Context, tenant uuid.UUID, since time.Time) error {

@@ -122,6 +122,41 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	}
 }
 
+func TestEventsEndWithTheKey(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	w.server.SetHeartbeat(20 * time.Millisecond)
+	revoked, _ := w.listen(t, w.key, "")
+	going, _ := w.listen(t, w.otherKey, "")
+	_, err := w.pool.Exec(t.Context(), `UPDATE api_keys SET revoked_at = now() WHERE tenant_id = $1`, w.tenant)
+	require.NoError(t, err)
+	for range revoked {
+	}
+	w.do(t, ask{method: http.MethodPatch, path: "/v1/integrations/" + w.theirs.String(), key: w.otherKey, body: `{"paused":true}`})
+	waitFor(t, going, func(e event) bool { return e.name == "integration" && e.data["state"] == "paused" })
+}
+
+func TestATenantHasTwentyStreams(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	_, stop := w.listen(t, w.key, "")
+	for range 19 {
+		w.listen(t, w.key, "")
+	}
+	refused := w.do(t, ask{path: "/v1/events", key: w.key})
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, "%s", refused.body)
+	require.Equal(t, "60", refused.Header.Get("Retry-After"))
+	w.listen(t, w.otherKey, "")
+	stop()
+	require.Eventually(t, func() bool {
+		resp := w.open(t, ask{path: "/v1/events", key: w.key})
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
 func TestAKeyInTheAddressIsNotAccepted(t *testing.T) {
 	t.Parallel()
 

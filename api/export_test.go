@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // RouteInfo is a route as the tests of access see it.
 type RouteInfo struct{ Method, Path, Access string }
@@ -29,3 +32,6 @@ func CodeOf(err error) string { return string(faultOf(err).code) }
 
 // VariantOf is the more exact case of that code.
 func VariantOf(err error) string { return faultOf(err).variant }
+
+// SetHeartbeat paces event streams that are yet to be opened.
+func (s *Server) SetHeartbeat(pace time.Duration) { s.feed.heartbeat = pace }

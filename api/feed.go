@@ -17,7 +17,8 @@ import (
 const (
 	feedPoll    = 500 * time.Millisecond // while somebody listens
 	feedOverlap = 10 * time.Second       // a row may be committed so much later than it was written
-	feedRows    = 500                    // of a kind, at once
+	feedRows    = 500                    // of a kind and tenant, at once
+	feedStreams = 20                     // of a tenant
 	feedBuffer  = 32                     // answers that a slow listener may be behind
 )
 
@@ -42,23 +43,34 @@ type feed struct {
 	log   zerolog.Logger
 	came  chan struct{}
 
+	heartbeat time.Duration // of its streams
+
 	mu        sync.Mutex
 	closed    bool
 	listeners map[*listener]struct{}
 }
 
 func newFeed(s *store.Store, log zerolog.Logger) *feed {
-	return &feed{store: s, log: log, came: make(chan struct{}, 1), listeners: make(map[*listener]struct{})}
+	return &feed{store: s, log: log, came: make(chan struct{}, 1), heartbeat: heartbeat, listeners: make(map[*listener]struct{})}
 }
 
-// listen adds a listener; leave removes it.
-func (f *feed) listen(tenant uuid.UUID) (l *listener, leave func()) {
+// listen adds a listener; leave removes it. Free is false if the tenant has too many already.
+func (f *feed) listen(tenant uuid.UUID) (l *listener, leave func(), free bool) {
 	l = &listener{tenant: tenant, ch: make(chan changes, feedBuffer)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		close(l.ch)
-		return l, func() {}
+		return l, func() {}, true
+	}
+	count := 0
+	for other := range f.listeners {
+		if other.tenant == tenant {
+			count++
+		}
+	}
+	if count >= feedStreams {
+		return nil, nil, false
 	}
 	f.listeners[l] = struct{}{}
 	select {
@@ -69,7 +81,7 @@ func (f *feed) listen(tenant uuid.UUID) (l *listener, leave func()) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.drop(l)
-	}
+	}, true
 }
 
 // drop ends a listener, once. The caller holds the lock.
