@@ -23,7 +23,7 @@ const (
 	replayBefore  = 30 * time.Second // what is sent again before the last id
 	replayFresh   = 5 * time.Second  // what a client without a last id may have missed since it read its lists
 	replayMost    = time.Hour
-	retryStreams  = time.Minute      // when a tenant has too many
+	retryStreams  = time.Minute // when a tenant has too many
 	reconnectMS   = 2000
 )
 
