@@ -32,7 +32,7 @@ func (s *Server) mountConnect() error {
 			method: http.MethodPost, path: "/v1/connect-sessions", access: accessTenant, id: "create-connect-session", tag: "Connecting", status: http.StatusCreated,
 			summary: "Begin to connect an account",
 			description: "Send the person's browser to the url, once, within ten minutes: it goes on to the provider's consent page and comes back to the dashboard " +
-				"with ?enlace_result=<result>&provider=<provider>.",
+				"with ?enlace_result=<result>&provider=<provider>. Repeated under the same Idempotency-Key, the request is refused with 409: the url is not kept.",
 		}, s.createConnectSession),
 		s.mountRoutes(
 			route{method: http.MethodGet, path: initiatePath, access: accessSigned, handler: navigation(s.initiate)},
@@ -58,6 +58,8 @@ func navigation(next http.HandlerFunc) http.Handler {
 }
 
 type connectSessionInput struct {
+	IdempotencyHeader
+
 	Body struct {
 		Provider      string `json:"provider" minLength:"1" maxLength:"50" doc:"Such as pipedrive."`
 		IntegrationID string `json:"integration_id,omitempty" doc:"The integration that is to be reconnected."`
@@ -70,6 +72,8 @@ type connectSessionOutput struct {
 		ExpiresAt time.Time `json:"expires_at"`
 	}
 }
+
+func (*connectSessionOutput) shownOnce() {}
 
 func (s *Server) createConnectSession(ctx context.Context, in *connectSessionInput) (*connectSessionOutput, error) {
 	if s.oauthOf(in.Body.Provider) == nil {
@@ -87,6 +91,12 @@ func (s *Server) createConnectSession(ctx context.Context, in *connectSessionInp
 	if c.TenantID == uuid.Nil {
 		return nil, invalid(tenantHeader, words.PhraseRequired, "")
 	}
+	return onceBeside(ctx, s, in.IdempotencyKey, func(ctx context.Context) (*connectSessionOutput, error) {
+		return s.openConnect(ctx, c)
+	})
+}
+
+func (s *Server) openConnect(ctx context.Context, c store.Connect) (*connectSessionOutput, error) {
 	token, expiresAt, err := s.store.CreateConnectSession(ctx, c, connectLifetime)
 	if err != nil {
 		return nil, err

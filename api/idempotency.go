@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,10 @@ const releaseTimeout = 5 * time.Second
 type IdempotencyHeader struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The caller's name for this request: repeated with the same body within a day, it gives the same answer and works once."`
 }
+
+// shownOnce are answers with a secret in them, which is stored nowhere: a repeated request works no second time either, but
+// is refused.
+type shownOnce interface{ shownOnce() }
 
 // once does work in one transaction with its answer, under the caller's key if it named one. A repeated request gets the
 // stored answer; a process that dies in between has done neither, and the next request does both. A refusal isn't kept:
@@ -72,6 +77,9 @@ func underKey[T any](ctx context.Context, s *Server, key string, work func(conte
 	}
 	switch state {
 	case store.KeyAnswered:
+		if _, secret := any(out).(shownOnce); secret {
+			return out, &fault{code: words.Conflict, variant: words.VariantKeyReused, status: http.StatusConflict, hint: "The request was answered, by a secret that is shown once and not kept. Ask again under another key."}
+		}
 		if err := json.Unmarshal(stored.Body, &out); err != nil {
 			return out, fmt.Errorf("read stored answer: %w", err)
 		}
@@ -89,11 +97,12 @@ func underKey[T any](ctx context.Context, s *Server, key string, work func(conte
 		}
 	}()
 	out, err = work(ctx, func(tx pgx.Tx, out T) error {
-		body, err := json.Marshal(out)
-		if err != nil {
-			return fmt.Errorf("write answer: %w", err)
+		answer := store.Answer{Status: c.status, ContentType: "application/json"}
+		if _, secret := any(out).(shownOnce); !secret {
+			if answer.Body, err = json.Marshal(out); err != nil {
+				return fmt.Errorf("write answer: %w", err)
+			}
 		}
-		answer := store.Answer{Status: c.status, ContentType: "application/json", Body: body}
 		if tx == nil {
 			return s.store.AnswerKey(ctx, nil, claim, answer)
 		}

@@ -18,7 +18,7 @@ func (s *Server) mountKeys() error {
 		}, s.readMe),
 		handle(s, operation{
 			method: http.MethodPost, path: "/v1/api-keys", access: accessTenant, id: "create-api-key", tag: tag, status: http.StatusCreated,
-			summary: "Create an API key", description: "The key itself is in this answer and nowhere else.",
+			summary: "Create an API key", description: "The key itself is in this answer and nowhere else: repeated under the same Idempotency-Key, the request is refused with 409.",
 		}, s.createKey),
 		handle(s, operation{
 			method: http.MethodGet, path: "/v1/api-keys", access: accessTenant, id: "list-api-keys", tag: tag, summary: "List API keys, newest first",
@@ -37,6 +37,8 @@ func (s *Server) readMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
 }
 
 type createKeyInput struct {
+	IdempotencyHeader
+
 	Body struct {
 		Name  string `json:"name" minLength:"1" maxLength:"100"`
 		Admin bool   `json:"admin,omitempty" doc:"May reach every tenant. Only an admin makes such a key."`
@@ -52,6 +54,8 @@ type newKeyView struct {
 
 type createKeyOutput struct{ Body newKeyView }
 
+func (*createKeyOutput) shownOnce() {}
+
 func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
 	p := callOf(ctx).principal
 	tenant, err := oneTenant(p)
@@ -61,19 +65,14 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyO
 	if in.Body.Admin && !p.Admin {
 		return nil, forbidden("admin")
 	}
-	key := store.NewKey()
-	var stored store.APIKey
-	err = s.store.Tx(ctx, func(tx pgx.Tx) error {
-		stored, err = s.store.AddAPIKey(ctx, tx, store.NewAPIKey{TenantID: tenant, Name: in.Body.Name, Admin: in.Body.Admin, CreatedBy: p.Actor, Key: key})
+	return once(ctx, s, in.IdempotencyKey, func(ctx context.Context, tx pgx.Tx) (*createKeyOutput, error) {
+		key := store.NewKey()
+		stored, err := s.store.AddAPIKey(ctx, tx, store.NewAPIKey{TenantID: tenant, Name: in.Body.Name, Admin: in.Body.Admin, CreatedBy: p.Actor, Key: key})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return s.store.Audit(ctx, tx, keyAudit(p, stored, "key.create"))
+		return &createKeyOutput{newKeyView{stored, key}}, s.store.Audit(ctx, tx, keyAudit(p, stored, "key.create"))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &createKeyOutput{newKeyView{stored, key}}, nil
 }
 
 // keyReach leaves the keys that reach every tenant to admins, whomever they were made for.

@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +30,34 @@ func TestATenantNeitherSeesNorRevokesAdminKeys(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.do(t, ask{method: http.MethodDelete, path: path, key: w.key}).StatusCode)
 	require.Equal(t, http.StatusOK, w.do(t, ask{path: "/v1/me", key: made.text(t, "key")}).StatusCode)
 	require.Equal(t, http.StatusOK, w.do(t, ask{method: http.MethodDelete, path: path, key: adminKey, header: actFor}).StatusCode)
+}
+
+// What is shown once isn't stored for the sake of a repeated request; the repeated request makes no second one.
+func TestASecretIsMadeOncePerIdempotencyKey(t *testing.T) {
+	t.Parallel()
+
+	w := newConnectWorld(t, nil)
+	for path, body := range map[string]string{"/v1/api-keys": `{"name":"CI"}`, "/v1/connect-sessions": `{"provider":"pipedrive"}`} {
+		post := func() (int, map[string]any) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+path, strings.NewReader(body))
+			require.NoError(t, err)
+			r.Header.Set("Authorization", "Bearer "+w.key)
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Idempotency-Key", path)
+			resp, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			var got map[string]any
+			require.NoError(t, json.NewDecoder(resp.Body).Decode(&got))
+			return resp.StatusCode, got
+		}
+		status, got := post()
+		require.Equal(t, http.StatusCreated, status, "%v", got)
+		status, got = post()
+		require.Equal(t, http.StatusConflict, status, "%v", got)
+		require.NotEmpty(t, got["hint"])
+	}
+	require.Equal(t, 2, connectRow[int](t, w, `SELECT count(*) FROM api_keys`))
+	require.Equal(t, 1, connectRow[int](t, w, `SELECT count(*) FROM connect_sessions`))
+	require.Equal(t, 2, connectRow[int](t, w, `SELECT count(*) FROM idempotency_keys WHERE status = 201 AND body IS NULL`))
 }
