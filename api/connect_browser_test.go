@@ -227,7 +227,7 @@ func TestThePageInABrowser(t *testing.T) {
 		storetest.OpenIncident(t, w.store, demo, id, code)
 	}
 	page.until(`document.querySelector(".badge.act") !== null && document.querySelector(".banner") !== null`)
-	require.Contains(t, page.text(".banner"), "Hay que revisar nuestra configuración Nordlicht GmbH, desde las", "the worst that the card doesn't say")
+	require.Contains(t, page.text(".banner"), "Hay que revisar nuestra configuración Nordlicht GmbH, desde la", "the worst that the card doesn't say")
 	require.Contains(t, page.text(".banner"), "y 1 más")
 	require.Contains(t, page.text(".card"), "Reconecta Pipedrive Pipedrive ya no acepta el permiso dado para Nordlicht GmbH.")
 	require.Contains(t, page.text(".head"), "1 te necesita")
