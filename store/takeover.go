@@ -104,9 +104,10 @@ func (s *Store) JudgeStray(ctx context.Context, tx pgx.Tx, stray Stray) (v Verdi
 	return v, in, job, nil
 }
 
-const countLoss = `UPDATE integration_sync_logs SET failures_in_row = failures_in_row + 1 WHERE id = $1`
+const countLoss = `UPDATE integration_sync_logs SET failures_in_row = failures_in_row + 1 WHERE id = $1 AND lease_until IS NOT NULL`
 
-// CountLoss counts a lost worker among the run's failures in a row, which a committed page ends.
+// CountLoss counts a lost worker among the run's failures in a row, which a committed page ends. A worker that was lost
+// before it claimed the run was not lost to it.
 func (s *Store) CountLoss(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 	if _, err := tx.Exec(ctx, countLoss, run); err != nil {
 		return fmt.Errorf("count loss: %w", err)
