@@ -82,7 +82,7 @@ func (s *Server) createConnectSession(ctx context.Context, in *connectSessionInp
 	p := callOf(ctx).principal
 	c := store.Connect{TenantID: p.Tenant, Provider: in.Body.Provider, Actor: p.Actor}
 	if in.Body.IntegrationID != "" {
-		wanted, err := s.wanted(ctx, p, in.Body.Provider, in.Body.IntegrationID)
+		wanted, err := s.wanted(ctx, in.Body.Provider, in.Body.IntegrationID)
 		if err != nil {
 			return nil, err
 		}
@@ -113,18 +113,12 @@ func (s *Server) openConnect(ctx context.Context, c store.Connect) (*connectSess
 }
 
 // wanted reads the integration that is to be reconnected.
-func (s *Server) wanted(ctx context.Context, p Principal, provider, text string) (store.Integration, error) {
+func (s *Server) wanted(ctx context.Context, provider, text string) (store.Integration, error) {
 	id, err := pathID(text)
 	if err != nil {
 		return store.Integration{}, err
 	}
-	read := s.store.AnyIntegration
-	if tenant := p.scope(); tenant != nil {
-		read = func(ctx context.Context, id uuid.UUID) (store.Integration, error) {
-			return s.store.Integration(ctx, *tenant, id)
-		}
-	}
-	i, err := read(ctx, id)
+	i, err := s.readIntegration(ctx, id)
 	if err != nil {
 		return store.Integration{}, err
 	}

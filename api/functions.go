@@ -26,13 +26,5 @@ type syncCRMInput struct {
 }
 
 func (s *Server) syncCRM(ctx context.Context, in *syncCRMInput) (*runOutput, error) {
-	id, err := pathID(in.Body.IntegrationID)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.enqueue(ctx, in.IdempotencyKey, id, in.Body.SyncType)
-	if err != nil {
-		return nil, err
-	}
-	return newRunOutput(v), nil
+	return s.enqueue(ctx, in.IdempotencyKey, in.Body.IntegrationID, in.Body.SyncType)
 }

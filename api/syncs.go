@@ -61,29 +61,28 @@ func newRunOutput(v runView) *runOutput {
 }
 
 func (s *Server) startSync(ctx context.Context, in *startSyncInput) (*runOutput, error) {
-	id, err := pathID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.enqueue(ctx, in.IdempotencyKey, id, in.Body.SyncType)
-	if err != nil {
-		return nil, err
-	}
-	return newRunOutput(v), nil
+	return s.enqueue(ctx, in.IdempotencyKey, in.ID, in.Body.SyncType)
 }
 
 // enqueue creates run, job and stored answer in one transaction, which needs no second connection.
-func (s *Server) enqueue(ctx context.Context, key string, id uuid.UUID, syncType string) (runView, error) {
+func (s *Server) enqueue(ctx context.Context, key, integrationID, syncType string) (*runOutput, error) {
+	id, err := pathID(integrationID)
+	if err != nil {
+		return nil, err
+	}
 	c := callOf(ctx)
 	integration, err := s.readIntegration(ctx, id)
 	if err != nil {
-		return runView{}, err
+		return nil, err
 	}
 	v, err := once(ctx, s, key, func(ctx context.Context, tx pgx.Tx) (runView, error) {
 		run, err := s.jobs.EnqueueSyncTx(ctx, tx, c.principal.scope(), id, store.NewRun{SyncType: syncType, RequestedBy: c.principal.Actor})
 		return s.viewRun(c.lang, run, integration, 0), err
 	})
-	return v, s.named(integration, err)
+	if err != nil {
+		return nil, s.named(integration, err)
+	}
+	return newRunOutput(v), nil
 }
 
 // named lets the refusal of an integration that does no work say its account's name.

@@ -108,7 +108,7 @@ func (c *Client) EndRun(ctx context.Context, tx pgx.Tx, in store.Locked, run uui
 				return false, fmt.Errorf("cancel job: %w", err)
 			}
 		}
-		state, reason := jobState(end)
+		state, reason := end.Job()
 		if err := c.store.EndJob(ctx, tx, job, state, reason); err != nil {
 			return false, err
 		}
@@ -128,22 +128,12 @@ func (c *Client) EndRun(ctx context.Context, tx pgx.Tx, in store.Locked, run uui
 // Cancelled is the error code of a run that a person stopped.
 const Cancelled = string(words.Cancelled)
 
-func jobState(end store.RunEnd) (state, reason string) {
-	switch {
-	case end.Code == Cancelled:
-		return "cancelled", "cancelled"
-	case end.Status == store.Failed:
-		return "discarded", end.Code
-	}
-	return "completed", ""
-}
-
 // CancelSync ends a run that has yet to end, also one that a worker is in the midst of. Errors: [store.ErrNotFound],
 // [*ConflictError].
 func (c *Client) CancelSync(ctx context.Context, tenant *uuid.UUID, run uuid.UUID) (r store.Run, err error) {
 	return c.onRun(ctx, tenant, run, func(ctx context.Context, tx pgx.Tx, in store.Locked, r store.Run) error {
 		if !r.Active() {
-			return &ConflictError{"run_ended"}
+			return &ConflictError{words.PhraseRunEnded}
 		}
 		_, err := c.EndRun(ctx, tx, in, run, store.RunEnd{Status: store.Failed, Code: Cancelled})
 		return err
@@ -156,9 +146,9 @@ func (c *Client) RetrySync(ctx context.Context, tenant *uuid.UUID, run uuid.UUID
 	return c.onRun(ctx, tenant, run, func(ctx context.Context, tx pgx.Tx, in store.Locked, r store.Run) error {
 		switch {
 		case r.Active():
-			return &ConflictError{"run_active"}
+			return &ConflictError{words.PhraseRunActive}
 		case r.Status != store.Failed:
-			return &ConflictError{"run_ended"}
+			return &ConflictError{words.PhraseRunEnded}
 		case in.Status != store.Connected:
 			return &InactiveError{in.Status}
 		}
@@ -172,7 +162,7 @@ func (c *Client) reopen(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 		return err
 	}
 	if !reopened {
-		return &ConflictError{"run_active"}
+		return &ConflictError{words.PhraseRunActive}
 	}
 	return c.startJob(ctx, tx, run)
 }

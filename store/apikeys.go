@@ -74,15 +74,8 @@ func (s *Store) CreateAPIKey(ctx context.Context, n NewAPIKey) (k APIKey, err er
 
 // AddAPIKey stores a key in the transaction that also notes who made it.
 func (s *Store) AddAPIKey(ctx context.Context, tx pgx.Tx, n NewAPIKey) (APIKey, error) {
-	rows, err := tx.Query(ctx, insertKey, newID(), n.TenantID, n.Name, n.Key[:min(shownOfKey, len(n.Key))], hashSecret(n.Key), n.Admin, n.CreatedBy)
-	if err != nil {
-		return APIKey{}, fmt.Errorf("create API key: %w", err)
-	}
-	k, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[APIKey])
-	if err != nil {
-		return APIKey{}, fmt.Errorf("create API key: %w", err)
-	}
-	return k, nil
+	return single(ctx, tx, "create API key", pgx.RowToStructByPos[APIKey], insertKey,
+		newID(), n.TenantID, n.Name, n.Key[:min(shownOfKey, len(n.Key))], hashSecret(n.Key), n.Admin, n.CreatedBy)
 }
 
 // findKey notes the use at most once a minute, so that a busy key doesn't write a row for every request.
@@ -94,15 +87,7 @@ SELECT ` + keyColumns + ` FROM found k`
 
 // FindAPIKey reads a key that is in force by the key itself; [ErrNotFound] if there is none.
 func (s *Store) FindAPIKey(ctx context.Context, key string) (APIKey, error) {
-	rows, err := s.pool.Query(ctx, findKey, hashSecret(key))
-	if err != nil {
-		return APIKey{}, fmt.Errorf("find API key: %w", err)
-	}
-	k, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[APIKey]))
-	if err != nil {
-		return APIKey{}, fmt.Errorf("find API key: %w", err)
-	}
-	return k, nil
+	return single(ctx, s.pool, "find API key", pgx.RowToStructByPos[APIKey], findKey, hashSecret(key))
 }
 
 // KeyReach is which keys a caller may see and revoke. Nil where it is asked for: all of them.
@@ -126,15 +111,7 @@ ORDER BY k.created_at DESC, k.id DESC LIMIT $4`
 func (s *Store) ListAPIKeys(ctx context.Context, reach *KeyReach, after After, limit int) ([]APIKey, error) {
 	at, id := after.args()
 	tenant, admin := reach.args()
-	rows, err := s.pool.Query(ctx, listKeys, tenant, at, id, limit, admin)
-	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[APIKey])
-	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list API keys", pgx.RowToStructByPos[APIKey], listKeys, tenant, at, id, limit, admin)
 }
 
 const revokeKey = `

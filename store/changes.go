@@ -34,21 +34,11 @@ func (s *Store) ChangedSince(ctx context.Context, tenants []uuid.UUID, since tim
 	if c.Now, err = s.Now(ctx); err != nil {
 		return c, fmt.Errorf("read changes: %w", err)
 	}
-	rows, err := s.pool.Query(ctx, changedRuns, tenants, since, limit)
-	if err != nil {
-		return c, fmt.Errorf("read changed runs: %w", err)
+	if c.Runs, err = all(ctx, s.pool, "read changed runs", pgx.RowToStructByPos[Run], changedRuns, tenants, since, limit); err != nil {
+		return c, err
 	}
-	if c.Runs, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Run]); err != nil {
-		return c, fmt.Errorf("read changed runs: %w", err)
-	}
-	rows, err = s.pool.Query(ctx, changedIntegrations, tenants, since, limit)
-	if err != nil {
-		return c, fmt.Errorf("read changed integrations: %w", err)
-	}
-	if c.Integrations, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Integration]); err != nil {
-		return c, fmt.Errorf("read changed integrations: %w", err)
-	}
-	return c, nil
+	c.Integrations, err = all(ctx, s.pool, "read changed integrations", pgx.RowToStructByPos[Integration], changedIntegrations, tenants, since, limit)
+	return c, err
 }
 
 // IntegrationsByID reads integrations, whatever their tenant: those of runs that the caller was allowed to read.
@@ -57,13 +47,9 @@ func (s *Store) IntegrationsByID(ctx context.Context, ids []uuid.UUID) (map[uuid
 	if len(ids) == 0 {
 		return found, nil
 	}
-	rows, err := s.pool.Query(ctx, integrationsByID, ids)
+	list, err := all(ctx, s.pool, "read integrations", pgx.RowToStructByPos[Integration], integrationsByID, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read integrations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Integration])
-	if err != nil {
-		return nil, fmt.Errorf("read integrations: %w", err)
+		return nil, err
 	}
 	for _, i := range list {
 		found[i.ID] = i

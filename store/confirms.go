@@ -25,15 +25,7 @@ SELECT external_id, unchanged FROM confirming_reads WHERE run_id = $1 AND cause 
 // NextAsked returns up to n records that the run has yet to read; absent chooses those that were in no page over those
 // that a page asked about.
 func (s *Store) NextAsked(ctx context.Context, run uuid.UUID, absent bool, n int) ([]Asked, error) {
-	rows, err := s.pool.Query(ctx, nextAsked, run, cause(absent), n)
-	if err != nil {
-		return nil, fmt.Errorf("list asked records: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Asked])
-	if err != nil {
-		return nil, fmt.Errorf("list asked records: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list asked records", pgx.RowToStructByPos[Asked], nextAsked, run, cause(absent), n)
 }
 
 func cause(absent bool) string {
@@ -72,15 +64,7 @@ const absentIDs = `SELECT external_id FROM confirming_reads WHERE run_id = $1 AN
 
 // AbsentIDs lists what [Store.NoteAbsent] has noted.
 func (s *Store) AbsentIDs(ctx context.Context, run uuid.UUID) ([]string, error) {
-	rows, err := s.pool.Query(ctx, absentIDs, run)
-	if err != nil {
-		return nil, fmt.Errorf("list missing contacts: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("list missing contacts: %w", err)
-	}
-	return ids, nil
+	return all(ctx, s.pool, "list missing contacts", pgx.RowTo[string], absentIDs, run)
 }
 
 // Confirmed is what a confirming read found.

@@ -194,13 +194,5 @@ type ContactFilter struct {
 
 // ListContacts lists a tenant's contacts in the order of their ids.
 func (s *Store) ListContacts(ctx context.Context, f ContactFilter, after *uuid.UUID, limit int) ([]Contact, error) {
-	rows, err := s.pool.Query(ctx, listContacts, f.Tenant, f.Integration, f.Deleted, likeLiteral(f.Search), after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list contacts: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Contact])
-	if err != nil {
-		return nil, fmt.Errorf("list contacts: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list contacts", pgx.RowToStructByPos[Contact], listContacts, f.Tenant, f.Integration, f.Deleted, likeLiteral(f.Search), after, limit)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -59,13 +58,5 @@ ORDER BY f.last_seen_at DESC, f.id DESC LIMIT $5`
 // ListFailures lists the records that a run could not take, newest first.
 func (s *Store) ListFailures(ctx context.Context, tenant *uuid.UUID, run uuid.UUID, after After, limit int) ([]Failure, error) {
 	at, id := after.args()
-	rows, err := s.pool.Query(ctx, listFailures, run, tenant, at, id, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list failures: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Failure])
-	if err != nil {
-		return nil, fmt.Errorf("list failures: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list failures", pgx.RowToStructByPos[Failure], listFailures, run, tenant, at, id, limit)
 }

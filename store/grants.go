@@ -183,13 +183,5 @@ const ofAccount = `SELECT id FROM integrations WHERE provider = $1 AND external_
 
 // IntegrationsOfAccount lists the integrations, of all tenants, that are connected to one account of a provider.
 func (s *Store) IntegrationsOfAccount(ctx context.Context, provider, externalID string) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, ofAccount, provider, externalID)
-	if err != nil {
-		return nil, fmt.Errorf("list integrations of account: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("list integrations of account: %w", err)
-	}
-	return ids, nil
+	return all(ctx, s.pool, "list integrations of account", pgx.RowTo[uuid.UUID], ofAccount, provider, externalID)
 }

@@ -75,13 +75,5 @@ ORDER BY n.opened_at DESC, n.id DESC LIMIT $6`
 // ListIncidents lists a tenant's incidents (nil: everybody's), newest first; open nil: both open and closed ones.
 func (s *Store) ListIncidents(ctx context.Context, tenant, integration *uuid.UUID, open *bool, after After, limit int) ([]Incident, error) {
 	at, id := after.args()
-	rows, err := s.pool.Query(ctx, listIncidents, tenant, integration, open, at, id, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list incidents: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Incident])
-	if err != nil {
-		return nil, fmt.Errorf("list incidents: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list incidents", pgx.RowToStructByPos[Incident], listIncidents, tenant, integration, open, at, id, limit)
 }

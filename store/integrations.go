@@ -62,15 +62,7 @@ func (s *Store) AnyIntegration(ctx context.Context, id uuid.UUID) (Integration, 
 }
 
 func (s *Store) integration(ctx context.Context, id uuid.UUID, tenant *uuid.UUID) (Integration, error) {
-	rows, err := s.pool.Query(ctx, readIntegration, id, tenant)
-	if err != nil {
-		return Integration{}, fmt.Errorf("read integration: %w", err)
-	}
-	i, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Integration]))
-	if err != nil {
-		return Integration{}, fmt.Errorf("read integration: %w", err)
-	}
-	return i, nil
+	return single(ctx, s.pool, "read integration", pgx.RowToStructByPos[Integration], readIntegration, id, tenant)
 }
 
 // After is a place in a list that is ordered by time, newest first, then by id. The zero value is the beginning.
@@ -94,15 +86,7 @@ ORDER BY coalesce(i.created_at, 'epoch') DESC, i.id DESC LIMIT $5`
 // ListIntegrations lists a tenant's integrations (nil: everybody's), newest first; provider narrows it unless empty.
 func (s *Store) ListIntegrations(ctx context.Context, tenant *uuid.UUID, provider string, after After, limit int) ([]Integration, error) {
 	at, id := after.args()
-	rows, err := s.pool.Query(ctx, listIntegrations, tenant, provider, at, id, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list integrations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Integration])
-	if err != nil {
-		return nil, fmt.Errorf("list integrations: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list integrations", pgx.RowToStructByPos[Integration], listIntegrations, tenant, provider, at, id, limit)
 }
 
 // IntegrationChange is what may be changed by a person; nil leaves a field as it is.
@@ -130,15 +114,7 @@ WHERE i.id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2) RETURNING ` + integra
 // at once, so that it catches up by itself, unless it is given a schedule as well: its next tick is then the schedule's.
 // One that isn't paused stays as it is. Who pauses also ends the active run, see jobs.
 func (s *Store) ChangeIntegration(ctx context.Context, tx pgx.Tx, tenant *uuid.UUID, id uuid.UUID, c IntegrationChange) (Integration, error) {
-	rows, err := tx.Query(ctx, changeIntegration, id, tenant, c.Paused, c.Schedule, c.NextSyncAt, c.Metadata, c.Reason)
-	if err != nil {
-		return Integration{}, fmt.Errorf("change integration: %w", err)
-	}
-	i, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Integration]))
-	if err != nil {
-		return Integration{}, fmt.Errorf("change integration: %w", err)
-	}
-	return i, nil
+	return single(ctx, tx, "change integration", pgx.RowToStructByPos[Integration], changeIntegration, id, tenant, c.Paused, c.Schedule, c.NextSyncAt, c.Metadata, c.Reason)
 }
 
 // lockIntegration is the first statement of each transaction that creates, ends or promotes a run. NO KEY: contacts'

@@ -23,13 +23,9 @@ func (s *Store) LastRuns(ctx context.Context, integrations []uuid.UUID) (map[uui
 	if len(integrations) == 0 {
 		return found, nil
 	}
-	rows, err := s.pool.Query(ctx, lastRuns, integrations)
+	list, err := all(ctx, s.pool, "read last runs", pgx.RowToStructByPos[Run], lastRuns, integrations)
 	if err != nil {
-		return nil, fmt.Errorf("read last runs: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
-	if err != nil {
-		return nil, fmt.Errorf("read last runs: %w", err)
+		return nil, err
 	}
 	for _, r := range list {
 		found[r.IntegrationID] = r
@@ -117,13 +113,5 @@ func (s *Store) QueueDepths(ctx context.Context) ([]Count, error) { return s.cou
 func (s *Store) RunCounts(ctx context.Context) ([]Count, error) { return s.counts(ctx, runCounts) }
 
 func (s *Store) counts(ctx context.Context, sql string) ([]Count, error) {
-	rows, err := s.pool.Query(ctx, sql)
-	if err != nil {
-		return nil, fmt.Errorf("count: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Count])
-	if err != nil {
-		return nil, fmt.Errorf("count: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "count", pgx.RowToStructByPos[Count], sql)
 }

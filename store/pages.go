@@ -24,11 +24,6 @@ type Page struct {
 	Calls    int // provider calls that no commit has counted yet
 }
 
-// fencePage is the first statement of a page's transaction: it holds the run, and shuts out whoever lost its lease.
-const fencePage = `
-UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4
-WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
-
 const hasFailures = `SELECT EXISTS (SELECT FROM sync_failures WHERE integration_id = $1 AND resolved_at IS NULL)`
 
 const savePage = `
@@ -107,13 +102,13 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *Claim, p Page) (*decis
 	d := &decisions{listed: make([]string, 0, len(ids))} // not nil: an empty page has met nothing, which is not unknown
 	var marks map[string]*rules.Row
 	batch := new(pgx.Batch)
-	batch.Queue(fencePage, c.RunID, c.Fence, c.Job, s.lease)
+	batch.Queue(renew, c.RunID, c.Fence, c.Job, s.lease)
 	batch.Queue(hasFailures, c.IntegrationID).QueryRow(func(row pgx.Row) error { return row.Scan(&d.hasFailures) })
 	batch.Queue(readMarks, c.IntegrationID, ids).Query(func(rows pgx.Rows) (err error) {
 		marks, err = collectMarks(rows, c.RunID)
 		return err
 	})
-	if err := s.sendFenced(ctx, tx, batch); err != nil {
+	if err := sendFenced(ctx, tx, batch); err != nil {
 		return nil, err
 	}
 
@@ -151,7 +146,7 @@ func (d *decisions) ask(id string, unchanged bool) {
 }
 
 // sendFenced sends a batch whose first statement is fenced.
-func (s *Store) sendFenced(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
+func sendFenced(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
 	batch.QueuedQueries[0].Exec(func(tag pgconn.CommandTag) error {
 		if tag.RowsAffected() == 0 {
 			return ErrLost
@@ -187,7 +182,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 	for _, f := range p.Failures {
 		queueFailure(batch, *c, f)
 	}
-	if err := s.sendFenced(ctx, tx, batch); err != nil {
+	if err := sendFenced(ctx, tx, batch); err != nil {
 		return err
 	}
 	if written < int64(d.writes.len()) {
@@ -209,13 +204,9 @@ UPDATE integration_sync_logs SET records_created = records_created - $2, records
 // askOvertaken lets confirming reads decide about rows that a webhook changed meanwhile, and counts them as unchanged
 // until then.
 func (s *Store) askOvertaken(ctx context.Context, tx pgx.Tx, c *Claim, d *decisions, observed time.Time) error {
-	rows, err := tx.Query(ctx, overtaken, c.IntegrationID, d.writes.external, c.RunID, observed)
+	asks, err := all(ctx, tx, "find overtaken rows", pgx.RowTo[string], overtaken, c.IntegrationID, d.writes.external, c.RunID, observed)
 	if err != nil {
-		return fmt.Errorf("find overtaken rows: %w", err)
-	}
-	asks, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return fmt.Errorf("find overtaken rows: %w", err)
+		return err
 	}
 	var created, updated int64
 	for i, id := range d.writes.external {
@@ -261,6 +252,9 @@ func latest(contacts []providers.Contact) []providers.Contact {
 	return kept
 }
 
+// BadPage is how many records a page must have for all of them being bad to be the page's fault, not theirs.
+const BadPage = 10
+
 // ErrAllRefused says that Postgres refuses every record of a page: the fault isn't the records'.
 var ErrAllRefused = errors.New("the database refuses every record of the page")
 
@@ -272,14 +266,11 @@ func (s *Store) quarantineRefused(ctx context.Context, c Claim, p *Page) error {
 	if err != nil {
 		return err
 	}
-	if p.Contacts = kept; len(kept) == 0 && tried >= badPage {
+	if p.Contacts = kept; len(kept) == 0 && tried >= BadPage {
 		return ErrAllRefused
 	}
 	return nil
 }
-
-// badPage is how many records must all be refused for it to be the page's fault.
-const badPage = 10
 
 func (s *Store) keepAccepted(ctx context.Context, c Claim, p *Page, contacts []providers.Contact) ([]providers.Contact, error) {
 	if len(contacts) == 0 {

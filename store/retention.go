@@ -62,13 +62,5 @@ ORDER BY random() LIMIT $2` // those that can't be renewed must not stand before
 // RefreshesDue lists connected integrations whose access token ends within so long. Renewing all of
 // them also keeps alive refresh tokens that die of rest.
 func (s *Store) RefreshesDue(ctx context.Context, within time.Duration, limit int) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, refreshesDue, within, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list due refreshes: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("list due refreshes: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list due refreshes", pgx.RowTo[uuid.UUID], refreshesDue, within, limit)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/enlace/providers/words"
 )
 
 // The kinds, states and outcomes of a run.
@@ -81,11 +83,6 @@ const runColumns = `r.id, r.integration_id, r.tenant_id, coalesce(r.sync_type, '
 
 const readRun = `SELECT ` + runColumns + ` FROM integration_sync_logs r WHERE r.id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2)`
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // Run reads a run of a tenant (nil: of anybody).
 func (s *Store) Run(ctx context.Context, tenant *uuid.UUID, id uuid.UUID) (Run, error) {
 	return oneRun(ctx, s.pool, "read run", readRun, id, tenant)
@@ -97,15 +94,7 @@ func (s *Store) RunTx(ctx context.Context, tx pgx.Tx, tenant *uuid.UUID, id uuid
 }
 
 func oneRun(ctx context.Context, q querier, what, sql string, args ...any) (Run, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return Run{}, fmt.Errorf("%s: %w", what, err)
-	}
-	r, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Run]))
-	if err != nil {
-		return Run{}, fmt.Errorf("%s: %w", what, err)
-	}
-	return r, nil
+	return single(ctx, q, what, pgx.RowToStructByPos[Run], sql, args...)
 }
 
 // RunFilter narrows a list of runs; zero fields don't.
@@ -113,30 +102,17 @@ type RunFilter struct {
 	Tenant      *uuid.UUID
 	Integration *uuid.UUID
 	Status      string
-	ChangedFrom time.Time // only rows written since, for readers that missed events
 }
 
 const listRuns = `SELECT ` + runColumns + ` FROM integration_sync_logs r
 WHERE r.tenant_id IS NOT NULL AND ($1::uuid IS NULL OR r.tenant_id = $1) AND ($2::uuid IS NULL OR r.integration_id = $2) AND ($3::text = '' OR r.status = $3)
-  AND ($4::timestamptz IS NULL OR r.updated_at >= $4) AND ($5::timestamptz IS NULL OR (r.created_at, r.id) < ($5, $6))
-ORDER BY r.created_at DESC, r.id DESC LIMIT $7`
+  AND ($4::timestamptz IS NULL OR (r.created_at, r.id) < ($4, $5))
+ORDER BY r.created_at DESC, r.id DESC LIMIT $6`
 
 // ListRuns lists runs, newest first.
 func (s *Store) ListRuns(ctx context.Context, f RunFilter, after After, limit int) ([]Run, error) {
 	at, id := after.args()
-	var changed *time.Time
-	if !f.ChangedFrom.IsZero() {
-		changed = &f.ChangedFrom
-	}
-	rows, err := s.pool.Query(ctx, listRuns, f.Tenant, f.Integration, f.Status, changed, at, id, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list runs", pgx.RowToStructByPos[Run], listRuns, f.Tenant, f.Integration, f.Status, at, id, limit)
 }
 
 // Scheduled is requested_by of a run that the schedule has started.
@@ -165,22 +141,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ` + runColumns
 // An incremental joins an active one only as long as its window isn't fixed: the edit that the caller wants to see may
 // be behind it.
 func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (run Run, needsJob bool, err error) {
-	rows, err := tx.Query(ctx, activeRuns, in.ID)
+	open, err := all(ctx, tx, "read active runs", pgx.RowToStructByPos[Run], activeRuns, in.ID)
 	if err != nil {
-		return run, false, fmt.Errorf("read active runs: %w", err)
-	}
-	open, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
-	if err != nil {
-		return run, false, fmt.Errorf("read active runs: %w", err)
+		return run, false, err
 	}
 	if len(open) > 0 && open[0].JobID == nil { // of the earlier system: nobody here works on it
-		if _, _, err := s.EndRun(ctx, tx, in, open[0].ID, RunEnd{Status: Failed, Code: "interrupted"}); err != nil {
+		if _, _, err := s.EndRun(ctx, tx, in, open[0].ID, RunEnd{Status: Failed, Code: string(words.Interrupted)}); err != nil {
 			return run, false, err
 		}
 		open = open[1:]
 	}
 	var after *uuid.UUID
-	reason := "queued"
+	reason := words.WaitQueued
 	if len(open) > 0 {
 		active := open[0]
 		if active.SyncType == n.SyncType && (n.SyncType == Full || active.WindowEnd == nil) {
@@ -191,7 +163,7 @@ func (s *Store) CreateRun(ctx context.Context, tx pgx.Tx, in Locked, n NewRun) (
 			run, err := s.joinFollower(ctx, tx, active, open[1], n.SyncType)
 			return run, false, err
 		}
-		after, reason = &active.ID, "after_run"
+		after, reason = &active.ID, words.WaitAfterRun
 	}
 	run, err = oneRun(ctx, tx, "create run", insertRun, newID(), in.ID, in.TenantID, n.SyncType, n.RequestedBy, n.DueAt, n.MissedTicks, after, reason)
 	return run, err == nil && after == nil, err
@@ -208,7 +180,7 @@ func (s *Store) join(ctx context.Context, tx pgx.Tx, active Run, n NewRun) (Run,
 	if _, err := tx.Exec(ctx, adoptRun, active.ID, n.RequestedBy); err != nil {
 		return active, fmt.Errorf("join run: %w", err)
 	}
-	if active.WaitingReason != nil && *active.WaitingReason == "reserve" {
+	if active.WaitingReason != nil && *active.WaitingReason == words.WaitReserve {
 		if _, err := s.wake(ctx, tx, active.IntegrationID); err != nil {
 			return active, err
 		}
@@ -251,6 +223,17 @@ type RunEnd struct {
 	Variant string
 	Detail  string // the provider's own words, secrets cut out
 	Swept   bool   // a completed one was a whole sweep
+}
+
+// Job is how a run's job ends with it: one of River's states, and the reason that River UI shows.
+func (e RunEnd) Job() (state, reason string) {
+	switch {
+	case e.Code == string(words.Cancelled):
+		return "cancelled", e.Code
+	case e.Status == Failed:
+		return "discarded", e.Code
+	}
+	return "completed", ""
 }
 
 const endRun = `
@@ -337,25 +320,18 @@ const openRuns = `SELECT id FROM integration_sync_logs WHERE integration_id = $1
 // EndAllRuns ends the active run and its follower, jobs included, because the integration is paused, disconnected or needs a
 // person; nothing is promoted. The caller has locked the integration.
 func (s *Store) EndAllRuns(ctx context.Context, tx pgx.Tx, in Locked, end RunEnd) error {
-	rows, err := tx.Query(ctx, openRuns, in.ID)
+	runs, err := all(ctx, tx, "read open runs", pgx.RowTo[uuid.UUID], openRuns, in.ID)
 	if err != nil {
-		return fmt.Errorf("read open runs: %w", err)
+		return err
 	}
-	runs, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return fmt.Errorf("read open runs: %w", err)
-	}
-	state := "discarded"
-	if end.Code == "cancelled" {
-		state = "cancelled"
-	}
+	state, reason := end.Job()
 	for _, run := range runs {
 		job, ended, err := s.EndRun(ctx, tx, in, run, end)
 		if err != nil {
 			return err
 		}
 		if ended && job != 0 {
-			if err := s.EndJob(ctx, tx, job, state, end.Code); err != nil {
+			if err := s.EndJob(ctx, tx, job, state, reason); err != nil {
 				return err
 			}
 		}

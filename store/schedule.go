@@ -26,18 +26,10 @@ ORDER BY next_sync_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`
 
 // ClaimDue locks up to n integrations that are due, skipping those that others hold: two schedulers never start one twice.
 func (s *Store) ClaimDue(ctx context.Context, tx pgx.Tx, n int) ([]Due, error) {
-	rows, err := tx.Query(ctx, claimDue, n)
-	if err != nil {
-		return nil, fmt.Errorf("claim due integrations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Due, err error) {
+	return all(ctx, tx, "claim due integrations", func(row pgx.CollectableRow) (d Due, err error) {
 		err = row.Scan(&d.ID, &d.TenantID, &d.Provider, &d.Status, &d.Schedule, &d.DueAt, &d.Now, &d.SweptAt, &d.WindowEnd)
 		return d, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim due integrations: %w", err)
-	}
-	return list, nil
+	}, claimDue, n)
 }
 
 const setNextSync = `UPDATE integrations SET next_sync_at = $2 WHERE id = $1`

@@ -37,15 +37,7 @@ func (s *Store) ListForeign(ctx context.Context, after uuid.UUID, limit int) ([]
 }
 
 func (s *Store) listSealed(ctx context.Context, after uuid.UUID, limit int, foreign bool) ([]SealedTokens, error) {
-	rows, err := s.pool.Query(ctx, listSealed, after, limit, foreign, sealedForm)
-	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[SealedTokens])
-	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "list tokens", pgx.RowToStructByPos[SealedTokens], listSealed, after, limit, foreign, sealedForm)
 }
 
 // replaceSealed compares the texts themselves: a refresh in between has changed them, and wins.

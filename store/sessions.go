@@ -33,15 +33,7 @@ const findSession = `SELECT tenant_id, admin, actor, expires_at FROM sessions WH
 
 // FindSession reads a session that has not ended; [ErrNotFound] if there is none.
 func (s *Store) FindSession(ctx context.Context, id string) (Session, error) {
-	rows, err := s.pool.Query(ctx, findSession, hashSecret(id))
-	if err != nil {
-		return Session{}, fmt.Errorf("find session: %w", err)
-	}
-	found, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Session]))
-	if err != nil {
-		return Session{}, fmt.Errorf("find session: %w", err)
-	}
-	return found, nil
+	return single(ctx, s.pool, "find session", pgx.RowToStructByPos[Session], findSession, hashSecret(id))
 }
 
 // EndSession ends a session; one that has ended already is no error.

@@ -85,6 +85,7 @@ func (s *Store) ClaimRun(ctx context.Context, run uuid.UUID, job int64) (Claim, 
 	return c, nil
 }
 
+// renew is also the first statement of a page's transaction: it holds the run, and shuts out whoever lost its lease.
 const renew = `
 UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`

@@ -115,6 +115,37 @@ type execer interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// all collects the rows of a query; what says what was being done.
+func all[T any](ctx context.Context, q querier, what string, to pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	list, err := pgx.CollectRows(rows, to)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return list, nil
+}
+
+// single collects the one row of a query; [ErrNotFound] if there is none.
+func single[T any](ctx context.Context, q querier, what string, to pgx.RowToFunc[T], sql string, args ...any) (v T, err error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return v, fmt.Errorf("%s: %w", what, err)
+	}
+	found, err := one(pgx.CollectExactlyOneRow(rows, to))
+	if err != nil {
+		return v, fmt.Errorf("%s: %w", what, err)
+	}
+	return found, nil
+}
+
 // one turns "no row" into [ErrNotFound].
 func one[T any](v T, err error) (T, error) {
 	if errors.Is(err, pgx.ErrNoRows) {

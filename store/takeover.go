@@ -53,15 +53,7 @@ type Stray struct{ Run, Integration uuid.UUID }
 
 // Strays looks for active runs that nobody works on. [Store.JudgeStray] decides about each.
 func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
-	rows, err := s.pool.Query(ctx, look, s.lease, foreignRest)
-	if err != nil {
-		return nil, fmt.Errorf("look for lost runs: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Stray])
-	if err != nil {
-		return nil, fmt.Errorf("look for lost runs: %w", err)
-	}
-	return list, nil
+	return all(ctx, s.pool, "look for lost runs", pgx.RowToStructByPos[Stray], look, s.lease, foreignRest)
 }
 
 // Verdict on a stray run.

@@ -47,15 +47,7 @@ FROM integrations WHERE id = $1`
 
 // Tokens reads an integration's tokens; [ErrNotFound] if there is no such integration.
 func (s *Store) Tokens(ctx context.Context, id uuid.UUID, ages TokenAges) (Tokens, error) {
-	rows, err := s.pool.Query(ctx, readStored, id, ages.Early, ages.Spare, ages.Rest)
-	if err != nil {
-		return Tokens{}, fmt.Errorf("read tokens: %w", err)
-	}
-	t, err := one(pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Tokens]))
-	if err != nil {
-		return Tokens{}, fmt.Errorf("read tokens: %w", err)
-	}
-	return t, nil
+	return single(ctx, s.pool, "read tokens", pgx.RowToStructByPos[Tokens], readStored, id, ages.Early, ages.Spare, ages.Rest)
 }
 
 // RefreshLease is the right to speak to the token host for one generation. The value of Until is its holder's mark.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 	"example.com/enlace/store/rules"
@@ -47,16 +46,10 @@ func (s *slice) providerCount(ctx context.Context) (*int64, error) {
 	if !cp.Sweep {
 		return nil, nil
 	}
-	counter, ok := s.source.(providers.ContactCounter)
-	if !ok {
-		return &cp.Listed, nil
+	if n, err := s.countThere(ctx); err != nil || n != nil {
+		return n, err
 	}
-	var n int64
-	_, err := s.read(ctx, func(ctx context.Context) (seen providers.Observation, err error) {
-		n, err = counter.CountContacts(ctx)
-		return seen, err
-	})
-	return &n, err
+	return &cp.Listed, nil
 }
 
 func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, live int64, counted *int64) (outcome string, err error) {

@@ -51,9 +51,9 @@ func (s *slice) settle(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("cancelled: %w", ctx.Err())
 	case errors.Is(err, errYield):
-		return s.leave(after, store.Wait{Reason: "turn"})
+		return s.leave(after, store.Wait{Reason: words.WaitTurn})
 	case ctx.Err() != nil: // stopping, or out of time
-		if err := s.leave(after, store.Wait{Reason: "turn"}); err != nil && !isSnooze(err) {
+		if err := s.leave(after, store.Wait{Reason: words.WaitTurn}); err != nil && !isSnooze(err) {
 			return err
 		}
 		return fmt.Errorf("broken off: %w", ctx.Err())
@@ -141,7 +141,7 @@ func (s *slice) settleFailure(ctx context.Context, e *providers.Error) error {
 	s.log.Warn().Err(e).Str("kind", string(e.Kind)).Int("failures_in_row", s.claim.FailuresInRow).Msg("provider call failed")
 	switch e.Kind {
 	case providers.Transient:
-		return s.backOff(ctx, words.ProviderUnavailable, "backoff", e)
+		return s.backOff(ctx, words.ProviderUnavailable, e)
 	case providers.RateLimited:
 		return s.slowDown(ctx, e)
 	case providers.QuotaExhausted:
@@ -167,7 +167,7 @@ func (s *slice) settleFailure(ctx context.Context, e *providers.Error) error {
 // can be written either, and River, or the look for strays, brings the run back.
 func (s *slice) settleFault(ctx context.Context, err error) error {
 	s.log.Error().Err(err).Msg("slice failed")
-	return s.backOff(ctx, words.Internal, "backoff", &providers.Error{Kind: providers.Internal, Err: err})
+	return s.backOff(ctx, words.Internal, &providers.Error{Kind: providers.Internal, Err: err})
 }
 
 // fail ends the run.
@@ -181,12 +181,12 @@ func (s *slice) fail(ctx context.Context, code words.Code, variant string, e *pr
 }
 
 // backOff waits longer after each failure in a row, and gives up after eight.
-func (s *slice) backOff(ctx context.Context, code words.Code, reason string, e *providers.Error) error {
+func (s *slice) backOff(ctx context.Context, code words.Code, e *providers.Error) error {
 	n := s.claim.FailuresInRow + 1
 	if n >= failAfter {
 		return s.fail(ctx, code, e.Variant, e, true)
 	}
-	wait := store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: reason, Failure: true}
+	wait := store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: words.WaitBackoff, Failure: true}
 	return s.leaveWith(ctx, wait, func(tx pgx.Tx) error {
 		if n < troubleAfter {
 			return nil
@@ -280,5 +280,5 @@ func (s *slice) needsReauth(ctx context.Context, e *providers.Error) error {
 	if err != nil || refused {
 		return err
 	}
-	return s.leave(ctx, store.Wait{Reason: "renewing"}) // a newer token is there, or somebody else has ended the run
+	return s.leave(ctx, store.Wait{Reason: words.WaitRenewing}) // a newer token is there, or somebody else has ended the run
 }

@@ -8,6 +8,7 @@ import (
 
 	"example.com/enlace/jobs"
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 	"example.com/enlace/store/rules"
 )
@@ -56,7 +57,7 @@ func (s *slice) walk(ctx context.Context) error {
 		case end:
 			return nil
 		case parked:
-			return &waitError{store.Wait{For: s.untilQuotaReset() + spread(time.Minute), Reason: "reserve"}}
+			return &waitError{store.Wait{For: s.untilQuotaReset() + spread(time.Minute), Reason: words.WaitReserve}}
 		case last:
 			return errYield
 		}
@@ -94,18 +95,27 @@ func (s *slice) total(ctx context.Context) (total *int64, estimate bool, err err
 	if cp.Live, err = s.engine.Store.LiveContacts(ctx, s.integration.ID); err != nil {
 		return nil, false, err
 	}
-	if counter, ok := s.source.(providers.ContactCounter); ok {
-		var n int64
-		_, err = s.read(ctx, func(ctx context.Context) (seen providers.Observation, err error) {
-			n, err = counter.CountContacts(ctx)
-			return seen, err
-		})
-		return &n, false, err
+	if total, err = s.countThere(ctx); err != nil || total != nil {
+		return total, false, err
 	}
 	if cp.Live == 0 {
 		return nil, true, nil
 	}
 	return &cp.Live, true, nil
+}
+
+// countThere asks the provider how many contacts it has; nil if it has no such call.
+func (s *slice) countThere(ctx context.Context) (*int64, error) {
+	counter, ok := s.source.(providers.ContactCounter)
+	if !ok {
+		return nil, nil
+	}
+	var n int64
+	_, err := s.read(ctx, func(ctx context.Context) (seen providers.Observation, err error) {
+		n, err = counter.CountContacts(ctx)
+		return seen, err
+	})
+	return &n, err
 }
 
 func value(t *time.Time) time.Time {
@@ -135,9 +145,6 @@ func (s *slice) fetch(ctx context.Context, cursor providers.Cursor) <-chan fetch
 	return got
 }
 
-// badPage is how many records a page must have for all of them being bad to be the page's fault, not theirs.
-const badPage = 10
-
 // take checks a page and notes in the checkpoint what follows from it; end says that it is the walk's last.
 func (s *slice) take(f fetched) (end bool, err error) {
 	cp := &s.claim.Checkpoint
@@ -145,7 +152,7 @@ func (s *slice) take(f fetched) (end bool, err error) {
 	if f.page.Next != "" && f.page.Next == f.cursor {
 		return false, &providers.Error{Kind: providers.SchemaChanged, Op: op, Detail: "the cursor repeats: the same position came back as the next one"}
 	}
-	if n := len(f.page.Failures); n >= badPage && len(f.page.Contacts) == 0 {
+	if n := len(f.page.Failures); n >= store.BadPage && len(f.page.Contacts) == 0 {
 		return false, &providers.Error{Kind: providers.SchemaChanged, Op: op, Detail: fmt.Sprintf("all %d records of a page have an unexpected form", n)}
 	}
 	if cp.First.IsZero() { // the run's first answer
