@@ -37,7 +37,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 		l.result = words.LandingDenied
 	case refused == "":
 		// A code is used up by asking, so the rest is done even if the browser is gone.
-		if l, err = s.connect(context.WithoutCancel(r.Context()), consent, query.Get("code")); err != nil {
+		if l, err = s.connect(context.WithoutCancel(r.Context()), consent, query); err != nil {
 			s.failPage(w, r, err)
 			return
 		}
@@ -81,35 +81,43 @@ func (s *Server) comeBack(r *http.Request, state string) (consent store.Consent,
 }
 
 // connect turns the code of a consent into a connected integration. The error is ours; what the provider refuses is a landing.
-func (s *Server) connect(ctx context.Context, consent store.Consent, code string) (landing, error) {
+func (s *Server) connect(ctx context.Context, consent store.Consent, query url.Values) (landing, error) {
 	l := landing{provider: consent.Provider}
 	oauth := s.oauthOf(consent.Provider)
 	if oauth == nil { // set up when the consent began, and no longer
 		l.result = words.LandingSetup
 		return l, nil
 	}
-	if code == "" {
+	if query.Get("code") == "" {
 		l.result = words.LandingCode
 		return l, nil
 	}
-	grant, err := oauth.Exchange(ctx, code, s.redirectURL(), consent.Verifier)
+	var authServer string
+	var err error
+	if oauth.AuthServer != nil {
+		if authServer, err = oauth.AuthServer(query); err != nil {
+			return s.refusedBy(consent, err)
+		}
+	}
+	grant, err := oauth.Exchange(ctx, authServer, query.Get("code"), s.redirectURL(), consent.Verifier)
 	if err != nil {
 		return s.refusedBy(consent, err)
 	}
-	l.missing = oauth.Missing(grant.Scopes)
-	if grant.RefreshToken == "" {
-		l.missing = append(l.missing, missingRefresh)
-	}
-	if len(l.missing) > 0 {
+	if l.missing = oauth.Missing(grant.Scopes); len(l.missing) > 0 {
 		l.result = words.LandingPartial
 		return l, nil
 	}
-	identity, err := oauth.Identify(ctx, providers.Account{APIDomain: grant.APIDomain}, s.vault.GrantClient(grant))
+	account := providers.Account{APIDomain: grant.APIDomain, AuthServer: grant.AuthServer}
+	identity, err := oauth.Identify(ctx, account, s.vault.GrantClient(consent.Provider, grant))
 	if err != nil {
 		return s.refusedBy(consent, err)
 	}
 	connection := vault.Connection{TenantID: consent.TenantID, Provider: consent.Provider, Identity: identity, Grant: grant, Wanted: value(consent.Wanted)}
 	id, result, err := s.vault.StoreGrant(ctx, connection)
+	if errors.Is(err, store.ErrNoRefreshToken) {
+		l.result, l.missing = words.LandingPartial, []string{missingRefresh}
+		return l, nil
+	}
 	if err != nil {
 		return l, err
 	}
@@ -152,7 +160,7 @@ func resultOf(kind providers.ErrorKind) string {
 		return words.LandingThrottled
 	case providers.Misconfigured:
 		return words.LandingSetup
-	case providers.InvalidRequest, providers.NeedsReauth, providers.Blocked, providers.NotFound, providers.CursorExpired:
+	case providers.InvalidRequest, providers.NeedsReauth, providers.Blocked, providers.NotFound, providers.CursorExpired, providers.ListTooLong:
 		return words.LandingCode
 	}
 	return words.LandingProviderDown

@@ -19,6 +19,7 @@ const (
 	Misconfigured  ErrorKind = "misconfigured"   // our app's id, secret, scope or host; the operator acts
 	Blocked        ErrorKind = "blocked"         // the account may not; look again in 24 h
 	CursorExpired  ErrorKind = "cursor_expired"  // restart the walk once
+	ListTooLong    ErrorKind = "list_too_long"   // more changes than the provider lists: sweep instead
 	InvalidRequest ErrorKind = "invalid_request" // the provider refuses this one thing
 	NotFound       ErrorKind = "not_found"       // one record is gone
 	UnknownOutcome ErrorKind = "unknown_outcome" // a send left and no clear answer came
@@ -39,6 +40,9 @@ type Error struct {
 
 	// Record is the one that was read by its id, is there, and can't be understood.
 	Record *Failure
+
+	// Doubtful is a refusal that the provider gives by mistake at times: it is believed the second time.
+	Doubtful bool
 
 	// RefreshFirst says that renewing the token may mend it: the account has moved to another host, say.
 	RefreshFirst bool

@@ -2,12 +2,14 @@ package providers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -79,46 +81,125 @@ type Answer struct {
 	Body   []byte
 }
 
-// Get asks for url. The error is an [*Error] of kind [Transient]: nothing, or not all, came back. An error that the
-// client's transport made itself, such as [NeedsReauth] from the token's renewal, is returned as it is.
+// Request is one question of an adapter. Its body, if it has one, may be sent again after a 401: never use it for what must
+// happen once.
+type Request struct {
+	Method string // empty: GET
+	URL    string
+	Header http.Header
+	Body   any // sent as JSON; nil: none
+}
+
+// Get asks for url; see [HTTP.Do].
 func (h *HTTP) Get(ctx context.Context, op, url string) (*Answer, error) {
+	return h.Do(ctx, op, Request{URL: url})
+}
+
+// Do asks and reads the answer. The error is an [*Error] of kind [Transient]: nothing, or not all, came back. An error that the
+// client's transport made itself, such as [NeedsReauth] from the token's renewal, is returned as it is.
+func (h *HTTP) Do(ctx context.Context, op string, r Request) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := r.make(ctx, op)
 	if err != nil {
-		return nil, &Error{Kind: Internal, Op: op, Err: err}
+		return nil, err
 	}
 	return send(&h.client, op, req, h.MaxBody)
 }
 
-func send(client *http.Client, op string, req *http.Request, maxBody int64) (*Answer, error) {
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "enlace")
-	resp, err := client.Do(req)
+// Download asks for url and writes a good answer's body to file, at most so many bytes; [Answer.Body] is that of a refusal
+// alone. It takes as long as ctx allows. The error is an [*Error].
+func (h *HTTP) Download(ctx context.Context, op, url string, file io.Writer, most int64) (*Answer, error) {
+	req, err := Request{URL: url}.make(ctx, op)
 	if err != nil {
-		return nil, networkError(op, err)
+		return nil, err
+	}
+	resp, answer, err := exchange(&h.client, op, req)
+	if err != nil {
+		return nil, err
 	}
 	defer resp.Body.Close()
-	answer := &Answer{URL: req.URL, Status: resp.StatusCode, Header: resp.Header}
+	if !answer.OK() {
+		return answer, answer.read(op, resp, maxRefusal)
+	}
+	n, err := io.Copy(file, io.LimitReader(resp.Body, most+1))
+	switch {
+	case err != nil:
+		return nil, networkError(op, fmt.Errorf("read the answer: %w", err))
+	case n > most:
+		return nil, answer.tooLarge(op, most)
+	}
+	return answer, nil
+}
+
+func (r Request) make(ctx context.Context, op string) (*http.Request, error) {
+	method := cmp.Or(r.Method, http.MethodGet)
+	var body io.Reader
+	if r.Body != nil {
+		text, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, &Error{Kind: Internal, Op: op, Err: err}
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, r.URL, body)
+	if err != nil {
+		return nil, &Error{Kind: Internal, Op: op, Err: err}
+	}
+	maps.Copy(req.Header, r.Header)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+func send(client *http.Client, op string, req *http.Request, maxBody int64) (*Answer, error) {
+	resp, answer, err := exchange(client, op, req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
 	limit := maxBody
 	if !answer.OK() {
 		limit = maxRefusal
 	}
+	if err := answer.read(op, resp, limit); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func exchange(client *http.Client, op string, req *http.Request) (*http.Response, *Answer, error) {
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "enlace")
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, nil, networkError(op, err)
+	}
+	return resp, &Answer{URL: req.URL, Status: resp.StatusCode, Header: resp.Header}, nil
+}
+
+// read takes the body of resp, whole if the answer is a good one.
+func (a *Answer) read(op string, resp *http.Response, limit int64) error {
 	var body bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= limit {
 		body.Grow(int(n) + bytes.MinRead) // ReadFrom wants room to see the end
 	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {
-	case !answer.OK(): // what was read of a refusal will do
+	case !a.OK(): // what was read of a refusal will do
 		body.Truncate(int(min(n, limit)))
 	case err != nil:
-		return nil, networkError(op, fmt.Errorf("read the answer: %w", err))
+		return networkError(op, fmt.Errorf("read the answer: %w", err))
 	case n > limit:
-		return nil, &Error{Kind: SchemaChanged, Op: op, Status: answer.Status, Detail: fmt.Sprintf("the answer is larger than %d bytes", limit)}
+		return a.tooLarge(op, limit)
 	}
-	answer.Body = body.Bytes()
-	return answer, nil
+	a.Body = body.Bytes()
+	return nil
+}
+
+func (a *Answer) tooLarge(op string, limit int64) error {
+	return &Error{Kind: SchemaChanged, Op: op, Status: a.Status, Detail: fmt.Sprintf("the answer is larger than %d bytes", limit)}
 }
 
 // networkError classifies what the client said. Its texts name hosts, never queries or headers.

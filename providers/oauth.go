@@ -21,6 +21,7 @@ type Grant struct {
 	ExpiresAt    time.Time // on this process's clock; zero: it didn't say, the token holds until it is refused
 	Scopes       []string  // empty: it didn't say
 	APIDomain    string    // empty: the old one stays
+	AuthServer   string    // the token host that gave it, where the provider has several
 }
 
 // Identity is the account behind a grant.
@@ -36,11 +37,26 @@ type OAuth struct {
 	RevokeURL string        // empty: tokens can't be revoked
 	Needs     []string      // scopes without which a sync can't work; "a|b": either of them
 
+	// Scheme begins the Authorization header of the API's requests; empty: "Bearer".
+	Scheme string
+
 	// AuthParams are extra members of the consent URL.
 	AuthParams map[string]string
 
 	// PKCE says that the provider takes a code challenge; without it a verifier is left out.
 	PKCE bool
+
+	// AuthServer reads from the parameters of a callback which token host the account belongs to; nil: there is only one.
+	// The error is an [*Error]: it isn't the provider's own.
+	AuthServer func(callback url.Values) (string, error)
+
+	// At is what our app is registered with at such a token host, never the empty one. It is asked of a stored host too,
+	// and refuses one that isn't the provider's own.
+	At func(authServer string) (TokenHost, error)
+
+	// RevokeReplaced says that each consent makes one more refresh token, of which the provider keeps only so many: the one
+	// that a reconnect replaces is withdrawn.
+	RevokeReplaced bool
 
 	// Client speaks to the token host. Its transport has no time limit beyond dialing (see [NewTransport]).
 	Client *http.Client
@@ -63,6 +79,13 @@ type OAuth struct {
 	Identify func(ctx context.Context, account Account, client *http.Client) (Identity, error)
 }
 
+// TokenHost is one of a provider's token hosts.
+type TokenHost struct {
+	TokenURL     string
+	RevokeURL    string
+	ClientSecret string
+}
+
 // AuthCodeURL is where the browser goes for consent. A verifier, if the provider takes one, is sent as its challenge.
 func (o *OAuth) AuthCodeURL(state, redirectURL, verifier string) string {
 	var options []oauth2.AuthCodeOption
@@ -72,57 +95,72 @@ func (o *OAuth) AuthCodeURL(state, redirectURL, verifier string) string {
 	if o.PKCE && verifier != "" {
 		options = append(options, oauth2.S256ChallengeOption(verifier))
 	}
-	return o.config(redirectURL).AuthCodeURL(state, options...)
+	config := o.configure(o.main(), redirectURL)
+	return config.AuthCodeURL(state, options...)
 }
 
-// Exchange turns the code of a callback into a grant. The error is an [*Error]; a code that is refused is
+// Exchange turns the code of a callback into a grant, at the token host that the callback named. The error is an [*Error]; a code that is refused is
 // [InvalidRequest] with variant "code": the person starts again.
-func (o *OAuth) Exchange(ctx context.Context, code, redirectURL, verifier string) (Grant, error) {
+func (o *OAuth) Exchange(ctx context.Context, authServer, code, redirectURL, verifier string) (Grant, error) {
+	const op = "exchange the code"
 	ctx, cancel := o.bounded(ctx)
 	defer cancel()
+	host, err := o.at(op, authServer)
+	if err != nil {
+		return Grant{}, err
+	}
 	var options []oauth2.AuthCodeOption
 	if o.PKCE && verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
-	token, err := o.config(redirectURL).Exchange(o.withClient(ctx), code, options...)
+	token, err := o.configure(host, redirectURL).Exchange(o.withClient(ctx), code, options...)
 	if err != nil {
-		e := o.classify("exchange the code", err, code, verifier)
+		e := o.classify(op, err, host.ClientSecret, code, verifier)
 		if e.Kind == NeedsReauth { // the refused grant is the code's: there is no connection yet that could need it
 			e.Kind, e.Variant = InvalidRequest, words.VariantCode
 		}
 		return Grant{}, e
 	}
-	return o.grant("exchange the code", token)
+	return o.grant(op, token, authServer)
 }
 
 // Refresh exchanges a refresh token for a new grant. It ends when the answer has come, or with ctx: nothing else breaks
 // it off. The error is an [*Error]; [NeedsReauth] says that the token host refused the refresh token itself.
-func (o *OAuth) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
-	source := o.config("").TokenSource(o.withClient(ctx), &oauth2.Token{RefreshToken: refreshToken})
+func (o *OAuth) Refresh(ctx context.Context, authServer, refreshToken string) (Grant, error) {
+	const op = "refresh the token"
+	host, err := o.at(op, authServer)
+	if err != nil {
+		return Grant{}, err
+	}
+	source := o.configure(host, "").TokenSource(o.withClient(ctx), &oauth2.Token{RefreshToken: refreshToken})
 	token, err := source.Token()
 	if err != nil {
-		return Grant{}, o.classify("refresh the token", err, refreshToken)
+		return Grant{}, o.classify(op, err, host.ClientSecret, refreshToken)
 	}
-	return o.grant("refresh the token", token)
+	return o.grant(op, token, authServer)
 }
 
 // Revoke withdraws the permission at the provider (RFC 7009, which answers 200 for an unknown token too). The error is an [*Error].
-func (o *OAuth) Revoke(ctx context.Context, refreshToken string) error {
+func (o *OAuth) Revoke(ctx context.Context, authServer, refreshToken string) error {
 	const op = "revoke the token"
 	ctx, cancel := o.bounded(ctx)
 	defer cancel()
+	host, err := o.at(op, authServer)
+	if err != nil {
+		return err
+	}
 	form := url.Values{"token": {refreshToken}, "token_type_hint": {"refresh_token"}}
 	if o.authStyle() == oauth2.AuthStyleInParams {
 		form.Set("client_id", o.Config.ClientID)
-		form.Set("client_secret", o.Config.ClientSecret)
+		form.Set("client_secret", host.ClientSecret)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.RevokeURL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, host.RevokeURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return &Error{Kind: Internal, Op: op, Err: err}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if o.authStyle() == oauth2.AuthStyleInHeader {
-		req.SetBasicAuth(url.QueryEscape(o.Config.ClientID), url.QueryEscape(o.Config.ClientSecret)) // RFC 6749 §2.3.1
+		req.SetBasicAuth(url.QueryEscape(o.Config.ClientID), url.QueryEscape(host.ClientSecret)) // RFC 6749 §2.3.1
 	}
 	client := withoutRedirects(o.Client)
 	answer, err := send(&client, op, req, maxRefusal)
@@ -130,7 +168,7 @@ func (o *OAuth) Revoke(ctx context.Context, refreshToken string) error {
 		return err
 	}
 	if !answer.OK() {
-		return o.refused(op, answer, refreshToken)
+		return o.refused(op, answer, host.ClientSecret, refreshToken)
 	}
 	return nil
 }
@@ -155,11 +193,32 @@ func Scopes(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-func (o *OAuth) config(redirectURL string) *oauth2.Config {
+// at is the token host of an account; the main one if it has no other.
+func (o *OAuth) at(op, authServer string) (TokenHost, error) {
+	if authServer == "" || o.At == nil {
+		return o.main(), nil
+	}
+	host, err := o.At(authServer)
+	if e, ok := errors.AsType[*Error](err); ok {
+		told := *e
+		told.Op = op
+		return TokenHost{}, &told
+	}
+	if err != nil {
+		return TokenHost{}, &Error{Kind: Misconfigured, Op: op, Err: err}
+	}
+	return host, nil
+}
+
+func (o *OAuth) main() TokenHost {
+	return TokenHost{TokenURL: o.Config.Endpoint.TokenURL, RevokeURL: o.RevokeURL, ClientSecret: o.Config.ClientSecret}
+}
+
+func (o *OAuth) configure(host TokenHost, redirectURL string) *oauth2.Config {
 	endpoint := o.Config.Endpoint
-	endpoint.AuthStyle = o.authStyle()
+	endpoint.TokenURL, endpoint.AuthStyle = host.TokenURL, o.authStyle()
 	return &oauth2.Config{
-		ClientID: o.Config.ClientID, ClientSecret: o.Config.ClientSecret, Endpoint: endpoint,
+		ClientID: o.Config.ClientID, ClientSecret: host.ClientSecret, Endpoint: endpoint,
 		Scopes: o.Config.Scopes, RedirectURL: redirectURL,
 	}
 }
@@ -187,8 +246,8 @@ func (o *OAuth) withClient(ctx context.Context) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, &client)
 }
 
-func (o *OAuth) grant(op string, token *oauth2.Token) (Grant, error) {
-	g := Grant{AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, ExpiresAt: token.Expiry}
+func (o *OAuth) grant(op string, token *oauth2.Token, authServer string) (Grant, error) {
+	g := Grant{AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, ExpiresAt: token.Expiry, AuthServer: authServer}
 	if text, ok := token.Extra("scope").(string); ok {
 		g.Scopes = Scopes(text)
 	}
@@ -220,6 +279,6 @@ func (o *OAuth) classify(op string, err error, secrets ...string) *Error {
 func (o *OAuth) refused(op string, answer *Answer, secrets ...string) *Error {
 	e := o.Refusal(answer)
 	e.Op = op
-	e.Detail = Redact(e.Detail, append(secrets, o.Config.ClientSecret)...)
+	e.Detail = Redact(e.Detail, secrets...)
 	return e
 }

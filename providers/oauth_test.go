@@ -79,12 +79,12 @@ func TestExchangeAndRefresh(t *testing.T) {
 	})
 	o.PKCE = true
 	begun := time.Now()
-	grant, err := o.Exchange(t.Context(), "the-code", "https://app.example/callback", "the-verifier")
+	grant, err := o.Exchange(t.Context(), "", "the-code", "https://app.example/callback", "the-verifier")
 	require.NoError(t, err)
 	require.Equal(t, []string{"read", "write", "more"}, grant.Scopes)
 	require.WithinDuration(t, begun.Add(time.Hour), grant.ExpiresAt, time.Since(begun)+time.Second)
 	require.Equal(t, []string{"access-1", "refresh-2"}, []string{grant.AccessToken, grant.RefreshToken})
-	_, err = o.Refresh(t.Context(), "refresh-1")
+	_, err = o.Refresh(t.Context(), "", "refresh-1")
 	require.NoError(t, err)
 	require.Equal(t, []url.Values{
 		{"grant_type": {"authorization_code"}, "code": {"the-code"}, "redirect_uri": {"https://app.example/callback"}, "code_verifier": {"the-verifier"}},
@@ -96,7 +96,7 @@ func TestAGrantWithoutExtras(t *testing.T) {
 	t.Parallel()
 
 	o := tokenHost(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, `{"access_token":"a"}`) })
-	grant, err := o.Refresh(t.Context(), "refresh-1")
+	grant, err := o.Refresh(t.Context(), "", "refresh-1")
 	require.NoError(t, err)
 	require.Equal(t, providers.Grant{AccessToken: "a", RefreshToken: "refresh-1"}, grant, "the old refresh token stays")
 
@@ -104,7 +104,7 @@ func TestAGrantWithoutExtras(t *testing.T) {
 		g.APIDomain = "https://elsewhere.example"
 		return io.ErrUnexpectedEOF
 	}
-	grant, err = o.Refresh(t.Context(), "refresh-1")
+	grant, err = o.Refresh(t.Context(), "", "refresh-1")
 	require.Equal(t, providers.Misconfigured, providers.KindOf(err))
 	require.Equal(t, providers.Grant{AccessToken: "a", RefreshToken: "refresh-1"}, grant, "a refused domain costs no token")
 }
@@ -118,14 +118,14 @@ func TestARefusalIsTriedOnceAndTellsNoSecret(t *testing.T) {
 		_ = r.ParseForm()
 		answerJSON(w, 400, `{"error":"invalid_grant","message":"`+r.PostForm.Encode()+` a:secret&more `+strings.Repeat("x ", 700_000)+`"}`)
 	})
-	_, err := o.Refresh(t.Context(), "refresh-1")
+	_, err := o.Refresh(t.Context(), "", "refresh-1")
 	require.Equal(t, providers.NeedsReauth, providers.KindOf(err))
-	_, err2 := o.Exchange(t.Context(), "the-code", "", "")
+	_, err2 := o.Exchange(t.Context(), "", "the-code", "", "")
 	var refused *providers.Error
 	require.ErrorAs(t, err2, &refused)
 	require.Equal(t, providers.InvalidRequest, refused.Kind, "a person who connects starts again")
 	require.Equal(t, "code", refused.Variant)
-	err3 := o.Revoke(t.Context(), "refresh-1")
+	err3 := o.Revoke(t.Context(), "", "refresh-1")
 	require.Error(t, err3)
 	for _, err := range []error{err, err2, err3} {
 		for _, secret := range []string{"refresh-1", "the-code", "a:secret"} {
@@ -144,7 +144,7 @@ func TestWhatIsNoGrantIsNeverAnEmptyOne(t *testing.T) {
 			t.Parallel()
 
 			o := tokenHost(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, body) })
-			grant, err := o.Refresh(t.Context(), "refresh-1")
+			grant, err := o.Refresh(t.Context(), "", "refresh-1")
 			require.Equal(t, providers.Transient, providers.KindOf(err))
 			require.Empty(t, grant)
 		})
@@ -159,9 +159,9 @@ func TestTheClientSecretFollowsNoRedirect(t *testing.T) {
 		calls.Add(1)
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
-	_, err := o.Refresh(t.Context(), "refresh-1")
+	_, err := o.Refresh(t.Context(), "", "refresh-1")
 	require.Equal(t, providers.Misconfigured, providers.KindOf(err))
-	require.Equal(t, providers.Misconfigured, providers.KindOf(o.Revoke(t.Context(), "refresh-1")))
+	require.Equal(t, providers.Misconfigured, providers.KindOf(o.Revoke(t.Context(), "", "refresh-1")))
 	require.EqualValues(t, 2, calls.Load())
 }
 
@@ -184,14 +184,14 @@ func TestOnlyTheContextEndsARefresh(t *testing.T) {
 	o.Timeout = 20 * time.Millisecond
 	o.Client.Timeout = 20 * time.Millisecond
 
-	_, err := o.Exchange(t.Context(), "the-code", "", "")
+	_, err := o.Exchange(t.Context(), "", "the-code", "", "")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, providers.Transient, providers.KindOf(err))
-	require.Equal(t, providers.Transient, providers.KindOf(o.Revoke(t.Context(), "refresh-1")))
+	require.Equal(t, providers.Transient, providers.KindOf(o.Revoke(t.Context(), "", "refresh-1")))
 
 	done := make(chan error, 1)
 	go func() {
-		_, err := o.Refresh(context.WithoutCancel(t.Context()), "refresh-1")
+		_, err := o.Refresh(context.WithoutCancel(t.Context()), "", "refresh-1")
 		done <- err
 	}()
 	<-refreshing
@@ -205,7 +205,7 @@ func TestOnlyTheContextEndsARefresh(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = o.Refresh(ctx, "refresh-1")
+	_, err = o.Refresh(ctx, "", "refresh-1")
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -219,5 +219,5 @@ func TestRevokeWithTheSecretInTheForm(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	})
 	o.Config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	require.NoError(t, o.Revoke(t.Context(), "refresh-1"))
+	require.NoError(t, o.Revoke(t.Context(), "", "refresh-1"))
 }

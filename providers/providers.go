@@ -32,6 +32,9 @@ type Provider struct {
 	// the adapter never sees a token.
 	Contacts func(account Account, client *http.Client) ContactSource
 
+	// Changes is how the provider tells of changed contacts by itself; nil: it doesn't.
+	Changes *Changes
+
 	// Uninstall reads the provider's own notice that a person removed our app: the account it is about, as
 	// [Identity.ExternalID]. [ErrUnverified] says that it isn't the provider who speaks. Nil: there is no such notice.
 	Uninstall func(r *http.Request, body []byte) (externalID string, err error)
@@ -43,6 +46,7 @@ type Provider struct {
 type Account struct {
 	ExternalID string // the provider's name of the account, such as company and user
 	APIDomain  string // base URL of the account's API, without a slash at the end; checked when it is stored and when it is used
+	AuthServer string // base URL of the account's token host, where the provider has several; empty: the provider's only one
 
 	// EverWorked says that the provider has let the account read before: a missing scope then is the person's to
 	// grant again, not our app's registration.
@@ -55,8 +59,22 @@ type Limits struct {
 	BurstsBeforeQuota int                           // so many burst refusals in a row mean that the day is spent; 0: never
 	QuotaReset        func(now time.Time) time.Time // when the daily budget comes back, if the provider doesn't say
 	SweepEvery        time.Duration                 // how often a full sweep looks for silent deletions
-	CursorIsPosition  bool                          // a cursor is a place in the order, not a token of a frozen or counted list
+	DeletedEvery      time.Duration                 // how often a list of deletions is worth reading beside sweeps; 0: in every run
+	Cursors           Cursors                       // what a cursor of a list of changes is
 }
+
+// Cursors says what the cursors of a list of changes are, and with it how such a list is read to its end.
+type Cursors int
+
+const (
+	// Opaque cursors promise nothing: they are tokens of a frozen list, or count rows. The engine goes on by update time
+	// and follows a cursor only through a tie that is longer than a page.
+	Opaque Cursors = iota
+	// Positions are places in the order of update times, on live data.
+	Positions
+	// Bounded are places in the order of ids. The source reads a window that it has closed at its first answer, whole.
+	Bounded
+)
 
 // ContactSource reads the contacts of one account. Implementations are safe for use by one goroutine at a time.
 type ContactSource interface {
@@ -71,8 +89,24 @@ type ContactSource interface {
 
 // ContactCounter is a source whose provider counts its contacts in one call.
 type ContactCounter interface {
-	CountContacts(ctx context.Context) (int64, error)
+	CountContacts(ctx context.Context) (int64, Observation, error)
 }
+
+// DeletedLister is a source whose provider lists what was deleted. An entry only asks for a confirming read.
+type DeletedLister interface {
+	// ListDeleted reads one page of the records deleted at or after since. The error is an [*Error].
+	ListDeleted(ctx context.Context, since time.Time, cursor Cursor) (DeletedPage, error)
+}
+
+// DeletedPage is one answer with deletions.
+type DeletedPage struct {
+	ExternalIDs []string
+	Next        Cursor // empty: the list has ended
+	Observation
+}
+
+// A source that holds something between two pages, such as a file that it unpacks, is an [io.Closer] too. The engine
+// closes it when the slice ends; a later source goes on from the cursor alone.
 
 // Cursor is the provider's own position mark, opaque to the engine. Empty is the beginning, or the end.
 type Cursor string
@@ -82,7 +116,8 @@ type Cursor string
 type ListRequest struct {
 	UpdatedSince time.Time
 	Cursor       Cursor
-	Limit        int // 0: the largest page the provider serves
+	Limit        int   // 0: the largest page the provider serves
+	Expected     int64 // how many records a sweep will meet, by [ContactCounter] or about; 0: unknown
 }
 
 // Page is one answer with contacts.
@@ -91,6 +126,11 @@ type Page struct {
 	Failures []Failure // records that could not be understood
 	Next     Cursor    // empty: the list has ended
 	Total    int64     // of the whole list, where the provider says it in the page; 0: unknown
+
+	// Wait says that the provider is preparing an export: nothing has come yet, and Next is to be asked for after so
+	// long. The records that then come are as old as the call that asked for the export.
+	Wait time.Duration
+
 	Observation
 }
 
@@ -105,8 +145,9 @@ type Usage struct {
 	BurstLimit     *int64        // requests allowed in BurstWindow
 	BurstWindow    time.Duration // of BurstLimit
 	BurstRemaining *int64
-	DailyLimit     *int64 // in the provider's own unit
+	DailyLimit     *int64 // in the provider's own unit, of a day or of any 24 hours
 	DailyRemaining *int64
+	Spent          int64 // what the call cost in that unit; 0: the provider counts none
 }
 
 // Contact is a person of a CRM in the form that all providers share. Values are as the provider has them; NUL

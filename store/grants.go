@@ -33,15 +33,25 @@ const (
 // grantTries bounds how often a connect that lost a race against another one looks again.
 const grantTries = 3
 
+// ErrNoRefreshToken says that an account would be connected without a way to renew its access token.
+var ErrNoRefreshToken = errors.New("there is no refresh token")
+
+// Replaced is what a grant has taken the place of; empty: nothing.
+type Replaced struct {
+	RefreshToken string // sealed
+	AuthServer   string
+}
+
 var errRaced = errors.New("another connect of the same account was faster")
 
 // StoreGrant gives an account its row: its own if the tenant has it already, else one of the provider that has no account
 // id yet, else a new one. Seal makes the tokens for that row. The generation grows, the row is connected, and the incidents
-// that a connect mends are closed, in one transaction.
-func (s *Store) StoreGrant(ctx context.Context, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (id uuid.UUID, result ConnectResult, err error) {
+// that a connect mends are closed, in one transaction. [ErrNoRefreshToken] if neither the grant nor the account's own row
+// has one; then nothing changed.
+func (s *Store) StoreGrant(ctx context.Context, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (id uuid.UUID, result ConnectResult, was Replaced, err error) {
 	for range grantTries {
 		err = s.Tx(ctx, func(tx pgx.Tx) error {
-			id, result, err = s.storeGrant(ctx, tx, g, seal)
+			id, result, was, err = s.storeGrant(ctx, tx, g, seal)
 			return err
 		})
 		if !errors.Is(err, errRaced) {
@@ -49,15 +59,15 @@ func (s *Store) StoreGrant(ctx context.Context, g GrantedAccount, seal func(id u
 		}
 	}
 	if err != nil {
-		return uuid.Nil, "", fmt.Errorf("store grant: %w", err)
+		return uuid.Nil, "", Replaced{}, fmt.Errorf("store grant: %w", err)
 	}
-	return id, result, nil
+	return id, result, was, nil
 }
 
 // findAccount locks the row that an account belongs in, best first: its own, the wanted one, one that is switched on. The
 // last two only while they have no account id.
 const findAccount = `
-SELECT id, external_account_id IS NOT NULL FROM integrations
+SELECT id, external_account_id IS NOT NULL, coalesce(refresh_token, ''), coalesce(auth_server, '') FROM integrations
 WHERE tenant_id = $1 AND provider = $2 AND (external_account_id = $3 OR external_account_id IS NULL)
 ORDER BY external_account_id IS NULL, id <> $4, is_active DESC NULLS LAST, updated_at DESC NULLS LAST, id
 LIMIT 1 FOR NO KEY UPDATE`
@@ -66,34 +76,30 @@ const wantedExists = `SELECT EXISTS (SELECT FROM integrations WHERE id = $1 AND 
 
 const insertGrant = `
 INSERT INTO integrations (id, tenant_id, provider, external_account_id, external_account_name, access_token, refresh_token, expires_at, scopes,
-    api_domain, token_generation, refreshed_at, next_sync_at)
+    api_domain, auth_server, token_generation, refreshed_at, next_sync_at)
 VALUES ($1, $2, $3, $4, nullif($5, ''), $6, nullif($7, ''), clock_timestamp() + $8::interval, coalesce($9::text[], '{}'),
-    nullif($10, ''), 1, clock_timestamp(), clock_timestamp() + $11::interval)
+    nullif($10, ''), nullif($11, ''), 1, clock_timestamp(), clock_timestamp() + $12::interval)
 ON CONFLICT (tenant_id, provider, external_account_id) WHERE external_account_id IS NOT NULL DO NOTHING`
 
 const updateGrant = `
 UPDATE integrations SET external_account_id = $2, external_account_name = coalesce(nullif($3, ''), external_account_name),
     access_token = $4, refresh_token = coalesce(nullif($5, ''), refresh_token), expires_at = clock_timestamp() + $6::interval,
     scopes = coalesce($7::text[], scopes), api_domain = coalesce(nullif($8, ''), api_domain),
-    token_generation = token_generation + 1, refresh_lease_until = NULL, refreshed_at = clock_timestamp(),
-    status = 'connected', status_reason = NULL, next_sync_at = clock_timestamp() + $9::interval
+    auth_server = nullif($9, ''), token_generation = token_generation + 1, refresh_lease_until = NULL, refreshed_at = clock_timestamp(),
+    status = 'connected', status_reason = NULL, next_sync_at = clock_timestamp() + $10::interval
 WHERE id = $1`
 
-func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (uuid.UUID, ConnectResult, error) {
-	result := ResultConnected
-	var wanted bool
+func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, seal func(id uuid.UUID) (NewTokens, error)) (id uuid.UUID, result ConnectResult, was Replaced, err error) {
+	result = ResultConnected
+	var wanted, known bool
 	if err := tx.QueryRow(ctx, wantedExists, g.Wanted, g.TenantID, g.Provider).Scan(&wanted); err != nil {
-		return uuid.Nil, "", fmt.Errorf("look for the wanted integration: %w", err)
+		return uuid.Nil, "", was, fmt.Errorf("look for the wanted integration: %w", err)
 	}
-	var (
-		id    uuid.UUID
-		known bool
-	)
-	err := tx.QueryRow(ctx, findAccount, g.TenantID, g.Provider, g.ExternalID, g.Wanted).Scan(&id, &known)
+	err = tx.QueryRow(ctx, findAccount, g.TenantID, g.Provider, g.ExternalID, g.Wanted).Scan(&id, &known, &was.RefreshToken, &was.AuthServer)
 	if errors.Is(err, pgx.ErrNoRows) {
 		id = newID()
 	} else if err != nil {
-		return uuid.Nil, "", fmt.Errorf("look for the account: %w", err)
+		return uuid.Nil, "", was, fmt.Errorf("look for the account: %w", err)
 	}
 	found := err == nil
 	first := g.FirstSync
@@ -105,20 +111,23 @@ func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, sea
 	}
 	t, err := seal(id)
 	if err != nil {
-		return uuid.Nil, "", err
+		return uuid.Nil, "", was, err
+	}
+	if t.RefreshToken == "" && (!known || was.RefreshToken == "") { // another account's would renew another account
+		return uuid.Nil, "", was, ErrNoRefreshToken
 	}
 	if !found {
 		tag, err := tx.Exec(ctx, insertGrant, id, g.TenantID, g.Provider, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes,
-			t.APIDomain, first)
+			t.APIDomain, t.AuthServer, first)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = errRaced
 		}
-		return id, result, err
+		return id, result, was, err
 	}
-	if _, err := tx.Exec(ctx, updateGrant, id, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes, t.APIDomain, first); err != nil {
-		return uuid.Nil, "", err
+	if _, err := tx.Exec(ctx, updateGrant, id, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes, t.APIDomain, t.AuthServer, first); err != nil {
+		return uuid.Nil, "", was, err
 	}
-	return id, result, s.CloseIncidents(ctx, tx, id, NeedsReauth, "misconfigured")
+	return id, result, was, s.CloseIncidents(ctx, tx, id, NeedsReauth, "misconfigured")
 }
 
 // disconnect erases the tokens. The generation grows, so that an exchange under way stores nothing any more.
@@ -127,7 +136,7 @@ UPDATE integrations i SET status = 'disconnected', status_reason = nullif($2, ''
     token_generation = i.token_generation + 1, refresh_lease_until = NULL, next_sync_at = NULL
 FROM (SELECT id, access_token, refresh_token FROM integrations WHERE id = $1) old
 WHERE i.id = old.id AND i.status <> 'disconnected'
-RETURNING coalesce(i.external_account_id, ''), coalesce(old.access_token, ''), coalesce(old.refresh_token, '')`
+RETURNING coalesce(i.external_account_id, ''), coalesce(i.auth_server, ''), coalesce(old.access_token, ''), coalesce(old.refresh_token, '')`
 
 const closeAllIncidents = `UPDATE incidents SET closed_at = clock_timestamp() WHERE integration_id = $1 AND closed_at IS NULL`
 
@@ -135,6 +144,7 @@ const closeAllIncidents = `UPDATE incidents SET closed_at = clock_timestamp() WH
 type Erased struct {
 	Provider          string
 	ExternalAccountID string
+	AuthServer        string
 	AccessToken       string // sealed
 	RefreshToken      string // sealed
 }
@@ -148,7 +158,7 @@ func (s *Store) EraseTokens(ctx context.Context, tenant *uuid.UUID, id uuid.UUID
 			return err
 		}
 		e.Provider = in.Provider
-		err = tx.QueryRow(ctx, disconnect, id, reason).Scan(&e.ExternalAccountID, &e.AccessToken, &e.RefreshToken)
+		err = tx.QueryRow(ctx, disconnect, id, reason).Scan(&e.ExternalAccountID, &e.AuthServer, &e.AccessToken, &e.RefreshToken)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -30,11 +30,13 @@ type Integration struct {
 	ExternalAccountID   *string         `json:"external_account_id"`
 	ExternalAccountName *string         `json:"external_account_name"`
 	APIDomain           *string         `json:"-"`
+	AuthServer          *string         `json:"-"`
 	Scopes              []string        `json:"scopes"`
 	Metadata            json.RawMessage `json:"metadata"`
 	Schedule            string          `json:"schedule"`
 	NextSyncAt          *time.Time      `json:"next_sync_at"`
 	WindowEnd           *time.Time      `json:"-"`
+	DeletedUntil        *time.Time      `json:"-"`
 	Watermark           *time.Time      `json:"watermark"`
 	SweptAt             *time.Time      `json:"swept_at"`
 	ExpiresAt           *time.Time      `json:"expires_at"`
@@ -45,8 +47,8 @@ type Integration struct {
 }
 
 const integrationColumns = `i.id, i.tenant_id, i.provider, i.status, i.status_reason, coalesce(i.is_active, true) AS is_active, i.external_account_id,
-    i.external_account_name, i.api_domain, i.scopes, coalesce(i.metadata, '{}'::jsonb) AS metadata, i.schedule, i.next_sync_at, i.window_end,
-    i.watermark, i.swept_at, i.expires_at, i.refreshed_at, i.refresh_lease_until, coalesce(i.created_at, 'epoch') AS created_at,
+    i.external_account_name, i.api_domain, i.auth_server, i.scopes, coalesce(i.metadata, '{}'::jsonb) AS metadata, i.schedule, i.next_sync_at, i.window_end,
+    i.deleted_until, i.watermark, i.swept_at, i.expires_at, i.refreshed_at, i.refresh_lease_until, coalesce(i.created_at, 'epoch') AS created_at,
     coalesce(i.updated_at, 'epoch') AS updated_at`
 
 const readIntegration = `SELECT ` + integrationColumns + ` FROM integrations i WHERE i.id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2)`

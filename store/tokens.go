@@ -19,6 +19,7 @@ type Tokens struct {
 	StatusReason      string
 	ExternalAccountID string
 	APIDomain         string
+	AuthServer        string
 	AccessToken       string
 	RefreshToken      string
 	Generation        int64 // grows with each new pair of tokens
@@ -38,7 +39,7 @@ type TokenAges struct {
 
 const readStored = `
 SELECT id, tenant_id, provider, status, coalesce(status_reason, ''), coalesce(external_account_id, ''), coalesce(api_domain, ''),
-    coalesce(access_token, ''), coalesce(refresh_token, ''), token_generation,
+    coalesce(auth_server, ''), coalesce(access_token, ''), coalesce(refresh_token, ''), token_generation,
     access_token <> '' IS TRUE AND (expires_at IS NULL OR expires_at > clock_timestamp() + $2::interval),
     access_token <> '' IS TRUE AND (expires_at IS NULL OR expires_at > clock_timestamp() + $3::interval),
     coalesce(refresh_lease_until > clock_timestamp(), false),
@@ -87,6 +88,7 @@ type NewTokens struct {
 	Lifetime     *time.Duration // of the access token, from now; nil: unknown
 	Scopes       []string       // nil: the old ones stay
 	APIDomain    string         // empty: the old one stays
+	AuthServer   string         // of the grant; a refresh leaves the stored one
 }
 
 // storeRefresh asks for the generation only: a late success is as good as any.

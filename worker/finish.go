@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 	"example.com/enlace/store/rules"
@@ -108,7 +109,7 @@ func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
 		return s.engine.Store.SweepAgain(ctx, tx, s.integration.ID)
 	}
 	cursors := rules.Opaque
-	if s.provider.Limits.CursorIsPosition {
+	if s.provider.Limits.Cursors == providers.Positions {
 		cursors = rules.Positions
 	}
 	old := value(s.integration.Watermark)

@@ -112,7 +112,7 @@ func (s *slice) countThere(ctx context.Context) (*int64, error) {
 	}
 	var n int64
 	_, err := s.read(ctx, func(ctx context.Context) (seen providers.Observation, err error) {
-		n, err = counter.CountContacts(ctx)
+		n, seen, err = counter.CountContacts(ctx)
 		return seen, err
 	})
 	return &n, err
@@ -170,7 +170,7 @@ func (s *slice) take(f fetched) (end bool, err error) {
 		if !rules.Ascending(times) {
 			return false, &providers.Error{Kind: providers.InvalidRequest, Op: op, Detail: "a page by update time is not in ascending order"}
 		}
-		end = end || rules.EndsAfter(times, cp.Upper, s.provider.Limits.CursorIsPosition)
+		end = end || rules.EndsAfter(times, cp.Upper, s.provider.Limits.Cursors == providers.Positions)
 	}
 	return end, nil
 }

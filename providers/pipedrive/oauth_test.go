@@ -31,7 +31,7 @@ func TestConnecting(t *testing.T) {
 	require.Equal(t, url.Values{"client_id": {sandbox.DefaultClientID}, "redirect_uri": {callback}, "response_type": {"code"}, "state": {"state-1"}}, asked, "no scope and no PKCE")
 
 	code := codeOf(t, a, consent)
-	grant, err := o.Exchange(t.Context(), code, callback, "a verifier")
+	grant, err := o.Exchange(t.Context(), "", code, callback, "a verifier")
 	require.NoError(t, err)
 	require.NotEmpty(t, grant.AccessToken)
 	require.WithinDuration(t, time.Now().Add(3599*time.Second), grant.ExpiresAt, time.Minute)
@@ -43,27 +43,27 @@ func TestConnecting(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, providers.Identity{ExternalID: "4242:7001", Name: "Nordlicht GmbH"}, identity)
 
-	_, err = o.Exchange(t.Context(), code, callback, "")
+	_, err = o.Exchange(t.Context(), "", code, callback, "")
 	requireError(t, err, providers.InvalidRequest, "code")
 
 	require.NoError(t, a.fake.Rename(sandbox.DefaultCompany, "new-name"))
-	next, err := o.Refresh(t.Context(), grant.RefreshToken)
+	next, err := o.Refresh(t.Context(), "", grant.RefreshToken)
 	require.NoError(t, err)
 	require.NotEqual(t, grant.RefreshToken, next.RefreshToken)
 	require.Equal(t, a.domain+"/company/new-name", next.APIDomain, "below the configured base it is trusted")
 	_, err = o.Identify(t.Context(), providers.Account{APIDomain: grant.APIDomain}, a.client)
 	require.True(t, requireError(t, err, providers.Misconfigured, "app").RefreshFirst, "the old address says: refresh")
 
-	require.NoError(t, o.Revoke(t.Context(), next.RefreshToken))
-	require.NoError(t, o.Revoke(t.Context(), "unknown"), "RFC 7009")
-	_, err = o.Refresh(t.Context(), next.RefreshToken)
+	require.NoError(t, o.Revoke(t.Context(), "", next.RefreshToken))
+	require.NoError(t, o.Revoke(t.Context(), "", "unknown"), "RFC 7009")
+	_, err = o.Refresh(t.Context(), "", next.RefreshToken)
 	requireError(t, err, providers.NeedsReauth, "revoked")
 
 	a.fake.SetClient(sandbox.DefaultClientID, "another secret")
 	for _, call := range []func() error{
-		func() error { _, err := o.Refresh(t.Context(), next.RefreshToken); return err },
-		func() error { _, err := o.Exchange(t.Context(), "code", callback, ""); return err },
-		func() error { return o.Revoke(t.Context(), next.RefreshToken) },
+		func() error { _, err := o.Refresh(t.Context(), "", next.RefreshToken); return err },
+		func() error { _, err := o.Exchange(t.Context(), "", "code", callback, ""); return err },
+		func() error { return o.Revoke(t.Context(), "", next.RefreshToken) },
 	} {
 		requireError(t, call(), providers.Misconfigured, "app")
 	}
@@ -120,7 +120,7 @@ func TestTokenRefusalsAreClassified(t *testing.T) {
 
 			l := &line{status: tt.status, body: tt.body}
 			o := pipedrive.New(pipedrive.Config{ClientID: "id", ClientSecret: "the-secret", TokenClient: l.client()}).OAuth
-			grant, err := o.Refresh(t.Context(), "the-refresh-token")
+			grant, err := o.Refresh(t.Context(), "", "the-refresh-token")
 			requireError(t, err, tt.kind, tt.variant)
 			require.Empty(t, grant)
 			require.Len(t, l.asked, 1, "a refusal is not tried another way")
@@ -236,7 +236,7 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 
 	limits := pipedrive.New(pipedrive.Config{}).Limits
-	require.True(t, limits.CursorIsPosition)
+	require.Equal(t, providers.Positions, limits.Cursors)
 	at := time.Date(2026, 12, 31, 23, 59, 59, 5, time.FixedZone("", -3600)) // 00:59:59 UTC
 	require.Equal(t, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), limits.QuotaReset(at))
 	require.Equal(t, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), limits.QuotaReset(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), "at midnight the next one")

@@ -62,8 +62,8 @@ func New(cfg Config) *providers.Provider {
 			RequestsPerSecond: 8,
 			BurstsBeforeQuota: 5,
 			QuotaReset:        nextMidnight,
-			SweepEvery:        24 * time.Hour, // there is no feed of deletions
-			CursorIsPosition:  true,           // it decodes to field, value, direction and id [seen]
+			SweepEvery:        24 * time.Hour,      // there is no feed of deletions
+			Cursors:           providers.Positions, // it decodes to field, value, direction and id [seen]
 		},
 	}
 }

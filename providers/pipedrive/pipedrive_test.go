@@ -47,11 +47,11 @@ func TestTrafficFollowsTheProvidersDocuments(t *testing.T) {
 	require.NoError(t, err)
 
 	tokens := a.fake.IssueTokens(sandbox.DefaultCompany)
-	grant, err := a.provider.OAuth.Refresh(t.Context(), tokens.RefreshToken)
+	grant, err := a.provider.OAuth.Refresh(t.Context(), "", tokens.RefreshToken)
 	require.NoError(t, err)
 	_, err = a.provider.OAuth.Identify(t.Context(), providers.Account{APIDomain: grant.APIDomain}, a.client)
 	require.NoError(t, err)
-	require.NoError(t, a.provider.OAuth.Revoke(t.Context(), grant.RefreshToken))
+	require.NoError(t, a.provider.OAuth.Revoke(t.Context(), "", grant.RefreshToken))
 }
 
 // account is one company of the fake, connected.

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,8 +32,8 @@ func (c *Client) Calls() int64 { return c.calls.Load() }
 // a reason of its own, such as an account that has moved, passes it to [Vault.Token].
 func (c *Client) Generation() int64 { return c.generation.Load() }
 
-// Client makes a client for an account. A 401 renews the token once, and repeats the request once if it has no body; a
-// second 401 is the adapter's to judge. A token that can't be had is the [*providers.Error] inside the client's error, and
+// Client makes a client for an account. A 401 renews the token once, and repeats the request once if its body, if any, can
+// be had again (GetBody); a second 401 is the adapter's to judge. A token that can't be had is the [*providers.Error] inside the client's error, and
 // so is an API domain that the provider doesn't trust: a row is no proof, since others than enlace may write to it.
 func (v *Vault) Client(integration uuid.UUID, account providers.Account) *Client {
 	c := &Client{}
@@ -69,12 +70,20 @@ func (v *Vault) trust(ctx context.Context, integration uuid.UUID, domain string)
 }
 
 // GrantClient makes a client for an account that has no row yet: it sends the grant's own token and renews nothing.
-func (v *Vault) GrantClient(grant providers.Grant) *http.Client {
+func (v *Vault) GrantClient(provider string, grant providers.Grant) *http.Client {
 	return v.httpClient(grant.APIDomain, func(home *host) http.RoundTripper {
 		return &transport{base: v.opts.Transport, home: home, client: &Client{}, fixed: true, token: func(context.Context, int64) (Token, error) {
-			return Token{Access: grant.AccessToken}, nil
+			return Token{Access: grant.AccessToken, Scheme: v.scheme(provider)}, nil
 		}}
 	})
+}
+
+// scheme begins a provider's Authorization header; empty: the usual one.
+func (v *Vault) scheme(provider string) string {
+	if p := v.providers[provider]; p != nil && p.OAuth != nil {
+		return p.OAuth.Scheme
+	}
+	return ""
 }
 
 // httpClient follows no redirect: an API that sends its callers elsewhere is for the adapter to judge.
@@ -138,16 +147,23 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !bodyless {
+	switch {
+	case bodyless:
+		return t.send(req, token)
+	case req.GetBody == nil:
 		return nil, &providers.Error{Kind: providers.Transient, Status: http.StatusUnauthorized, Detail: "the token was renewed; the request was refused, and not sent again"}
 	}
-	return t.send(req, token)
+	again := req.Clone(req.Context())
+	if again.Body, err = req.GetBody(); err != nil {
+		return nil, fmt.Errorf("read the request's body again: %w", err)
+	}
+	return t.send(again, token)
 }
 
 func (t *transport) send(req *http.Request, token Token) (*http.Response, error) {
 	t.client.calls.Add(1)
 	t.client.generation.Store(token.Generation)
 	authorized := req.Clone(req.Context())
-	authorized.Header.Set("Authorization", "Bearer "+token.Access)
+	authorized.Header.Set("Authorization", cmp.Or(token.Scheme, "Bearer")+" "+token.Access)
 	return t.base.RoundTrip(authorized)
 }

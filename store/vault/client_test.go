@@ -205,7 +205,7 @@ func TestGrantClientRenewsNothing(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t)
-	c := w.vault.GrantClient(providers.Grant{AccessToken: "a0", APIDomain: w.host.URL})
+	c := w.vault.GrantClient("fake", providers.Grant{AccessToken: "a0", APIDomain: w.host.URL})
 	status, err := ask(t, c, http.MethodGet, w.host.URL+"/api/v1/users/me", "")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)

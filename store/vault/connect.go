@@ -17,18 +17,41 @@ type Connection struct {
 	TenantID uuid.UUID
 	Provider string
 	Identity providers.Identity
-	Grant    providers.Grant
+	Grant    providers.Grant // without a refresh token if the provider gave none again; then the stored one stays
 	Wanted   uuid.UUID // the integration that was to be reconnected; zero: none
 }
 
 // StoreGrant stores a consent: the account's row is connected, and its incidents are closed. A first connect syncs after
-// Options.FirstSync, a repeated one catches up at once.
+// Options.FirstSync, a repeated one catches up at once. [store.ErrNoRefreshToken] if neither the grant nor the account's
+// row has one: what would be connected ends with its access token.
 func (v *Vault) StoreGrant(ctx context.Context, c Connection) (integration uuid.UUID, result store.ConnectResult, err error) {
 	account := store.GrantedAccount{
 		TenantID: c.TenantID, Provider: c.Provider, ExternalID: c.Identity.ExternalID, Name: c.Identity.Name,
 		Wanted: c.Wanted, FirstSync: v.opts.FirstSync,
 	}
-	return v.store.StoreGrant(ctx, account, func(id uuid.UUID) (store.NewTokens, error) { return v.sealGrant(id, c.Grant), nil })
+	integration, result, replaced, err := v.store.StoreGrant(ctx, account, func(id uuid.UUID) (store.NewTokens, error) { return v.sealGrant(id, c.Grant), nil })
+	if err == nil && c.Grant.RefreshToken != "" {
+		v.revokeReplaced(ctx, c.Provider, integration, replaced, c.Grant.RefreshToken)
+	}
+	return integration, result, err
+}
+
+// revokeReplaced withdraws the refresh token that a reconnect has replaced, where the provider would keep it beside the
+// new one. That it fails costs one place among the provider's tokens.
+func (v *Vault) revokeReplaced(ctx context.Context, provider string, integration uuid.UUID, replaced store.Replaced, granted string) {
+	p := v.providers[provider]
+	if p == nil || p.OAuth == nil || !p.OAuth.RevokeReplaced || replaced.RefreshToken == "" {
+		return
+	}
+	old, err := v.keys.Open(integration, RefreshToken, replaced.RefreshToken)
+	if err != nil || old == granted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.opts.Revoke)
+	defer cancel()
+	if err := p.OAuth.Revoke(ctx, replaced.AuthServer, old); err != nil {
+		v.opts.Log.Warn().Err(err).Stringer("integration_id", integration).Str("provider", provider).Msg("a refresh token that was replaced could not be withdrawn")
+	}
 }
 
 // Withdrawal is what came of the permission at the provider when an integration was disconnected.
@@ -74,7 +97,7 @@ func (v *Vault) withdraw(ctx context.Context, integration uuid.UUID, erased stor
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.opts.Revoke)
 	defer cancel()
-	if err := provider.OAuth.Revoke(ctx, refreshToken); err != nil {
+	if err := provider.OAuth.Revoke(ctx, erased.AuthServer, refreshToken); err != nil {
 		v.opts.Log.Warn().Err(err).Stringer("integration_id", integration).Str("provider", erased.Provider).Msg("the permission could not be withdrawn")
 		return WithdrawalError, nil
 	}

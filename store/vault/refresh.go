@@ -10,6 +10,9 @@ import (
 	"example.com/enlace/store"
 )
 
+// askAgain is how long after a doubtful refusal the host is asked once more.
+const askAgain = time.Minute
+
 // outcome is how an exchange ended.
 type outcome struct {
 	token Token
@@ -73,7 +76,7 @@ func refused(err error) bool { return providers.KindOf(err) == providers.NeedsRe
 func (v *Vault) exchange(ctx context.Context, oauth *providers.OAuth, row store.Tokens, lease store.RefreshLease, refreshToken string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, v.opts.Exchange)
 	defer cancel()
-	grant, err := oauth.Refresh(ctx, refreshToken)
+	grant, err := oauth.Refresh(ctx, row.AuthServer, refreshToken)
 	if e, ok := errors.AsType[*providers.Error](err); ok {
 		told := *e
 		told.Op = row.Provider + ": " + e.Op
@@ -98,7 +101,7 @@ func (v *Vault) exchange(ctx context.Context, oauth *providers.OAuth, row store.
 	if grant.APIDomain != "" {
 		account.APIDomain = grant.APIDomain
 	}
-	return outcome{token: Token{Access: grant.AccessToken, Generation: row.Generation + 1, Account: account}, err: err}
+	return outcome{token: Token{Access: grant.AccessToken, Scheme: oauth.Scheme, Generation: row.Generation + 1, Account: account}, err: err}
 }
 
 // storeGrant tries until it has an answer or the exchange's time is up: these tokens exist nowhere else.
@@ -122,14 +125,14 @@ func (v *Vault) storeGrant(ctx context.Context, row store.Tokens, grant provider
 // doesn't say so.
 func settled(err error) bool {
 	e, ok := errors.AsType[*providers.Error](err)
-	if !ok || e.Status < 400 || e.Status > 499 {
+	if !ok || e.Status == 0 || e.Status > 499 { // some hosts refuse with 200
 		return false
 	}
 	switch e.Kind {
 	case providers.RateLimited, providers.QuotaExhausted, providers.Misconfigured, providers.Blocked, providers.InvalidRequest:
 		return true
-	case providers.Transient, providers.NeedsReauth, providers.CursorExpired, providers.NotFound, providers.UnknownOutcome,
-		providers.SchemaChanged, providers.Internal:
+	case providers.Transient, providers.NeedsReauth, providers.CursorExpired, providers.ListTooLong, providers.NotFound,
+		providers.UnknownOutcome, providers.SchemaChanged, providers.Internal:
 	}
 	return false
 }
@@ -137,6 +140,16 @@ func settled(err error) bool {
 // refuse believes a refusal, or learns that the row has moved on. After a takeover the refusal may be of our own making:
 // the earlier holder's exchange has used the token up, and its answer is still to be stored. So it is doubted first.
 func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.RefreshLease, refusal error) error {
+	e, ok := errors.AsType[*providers.Error](refusal)
+	if !ok {
+		return refusal
+	}
+	if e.Doubtful && !lease.TakenOver { // whoever asks next takes over, and believes it then
+		v.leave(context.WithoutCancel(ctx), row, lease, false)
+		told := *e
+		told.Kind, told.Variant, told.RetryAt = providers.Transient, "", time.Now().Add(askAgain)
+		return &told
+	}
 	if lease.TakenOver {
 		until, held, err := v.store.ExtendRefresh(ctx, row.ID, row.Generation, lease.Until, v.opts.Doubt+v.opts.Lease/4)
 		if err != nil {
@@ -150,10 +163,6 @@ func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.Refres
 			v.leave(context.WithoutCancel(ctx), row, lease, false)
 			return err
 		}
-	}
-	e, ok := errors.AsType[*providers.Error](refusal)
-	if !ok {
-		return refusal
 	}
 	told := *e
 	if told.Variant == "" {

@@ -19,6 +19,7 @@ const NoneFailed int64 = -1
 // Token is an access token that may be sent.
 type Token struct {
 	Access     string
+	Scheme     string // of the Authorization header; empty: Bearer
 	Generation int64
 	Account    providers.Account
 }
@@ -111,11 +112,11 @@ func (v *Vault) stored(row store.Tokens) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	return Token{Access: access, Generation: row.Generation, Account: account(row)}, nil
+	return Token{Access: access, Scheme: v.scheme(row.Provider), Generation: row.Generation, Account: account(row)}, nil
 }
 
 func account(row store.Tokens) providers.Account {
-	return providers.Account{ExternalID: row.ExternalAccountID, APIDomain: row.APIDomain}
+	return providers.Account{ExternalID: row.ExternalAccountID, APIDomain: row.APIDomain, AuthServer: row.AuthServer}
 }
 
 // pause waits, unless the caller or the vault stops.

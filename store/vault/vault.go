@@ -129,7 +129,7 @@ func (v *Vault) open(op string, integration uuid.UUID, column Column, sealed str
 // sealGrant makes of a grant what its row stores. The lifetime is measured now, by this process's clock, and counted
 // from now by the database's: the two may be minutes apart.
 func (v *Vault) sealGrant(integration uuid.UUID, g providers.Grant) store.NewTokens {
-	t := store.NewTokens{AccessToken: v.Seal(integration, AccessToken, g.AccessToken), APIDomain: g.APIDomain}
+	t := store.NewTokens{AccessToken: v.Seal(integration, AccessToken, g.AccessToken), APIDomain: g.APIDomain, AuthServer: g.AuthServer}
 	if g.RefreshToken != "" {
 		t.RefreshToken = v.Seal(integration, RefreshToken, g.RefreshToken)
 	}
