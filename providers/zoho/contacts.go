@@ -1,0 +1,365 @@
+package zoho
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"example.com/enlace/providers"
+)
+
+const (
+	maxPage   = 200  // records of a list [doc]
+	maxCount  = 10   // pages of a list that can be had by number [doc]
+	maxKeyset = 2000 // records of a query [doc: COQL limitations]
+	maxIDs    = 100  // ids of a list by ids [?]
+)
+
+// contacts is the [providers.ContactSource] of one account.
+type contacts struct {
+	cfg    Config
+	base   string
+	http   *providers.HTTP
+	files  *providers.HTTP
+	fields []field    // empty: not read yet
+	names  [][]string // of the fields, as many as one call may ask for each time
+	opened *export    // the export that is being read; nil: none
+}
+
+func (cfg Config) source(account providers.Account, client *http.Client) *contacts {
+	files := *client
+	files.Timeout = 0 // an export takes longer than any answer; its context bounds it
+	return &contacts{cfg: cfg, base: cfg.api(account), http: providers.NewHTTP(client, cfg.Timeout), files: providers.NewHTTP(&files, cfg.Timeout)}
+}
+
+// get asks for a path; see [contacts.send].
+func (c *contacts) get(ctx context.Context, a ask, path string, v any, seen *providers.Observation) (found bool, err error) {
+	return c.send(ctx, a, providers.Request{URL: path}, v, seen)
+}
+
+// send asks and decodes a good answer into v. Found is false where the provider says that there is nothing: 204, or 304
+// if it was told since when. What the answer told is added to seen.
+func (c *contacts) send(ctx context.Context, a ask, r providers.Request, v any, seen *providers.Observation) (found bool, err error) {
+	r.URL = c.base + r.URL
+	answer, err := c.http.Do(ctx, a.op, r)
+	if err != nil {
+		return false, err
+	}
+	observe(answer, a, seen)
+	if answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified && a.changes {
+		return false, nil
+	}
+	if e := refused(answer, a); e != nil {
+		return false, e
+	}
+	return true, answer.Decode(a.op, v)
+}
+
+// observe adds what an answer told. The date is the first one's: later ones are no older.
+func observe(answer *providers.Answer, a ask, seen *providers.Observation) {
+	if seen == nil {
+		return
+	}
+	if seen.Date.IsZero() {
+		seen.Date = answer.Date()
+	}
+	seen.Usage.DailyRemaining = cmp.Or(answer.Number(headerCredits), seen.Usage.DailyRemaining)
+	seen.Usage.Spent += cmp.Or(a.credits, 1)
+}
+
+// position is what a cursor says: the next page of a way.
+type position struct {
+	Way   Mode   `json:"way"`
+	Last  string `json:"last,omitzero"`  // the largest id that a sweep has read
+	Token string `json:"token,omitzero"` // of the list's next page
+	Page  int    `json:"page,omitzero"`  // of a list without tokens, or of the exports; from 1
+	Job   string `json:"job,omitzero"`   // the export; empty: it is still to be asked for
+	Row   int    `json:"row,omitzero"`   // of the export: so many were read
+}
+
+func (p position) cursor() providers.Cursor {
+	text, _ := json.Marshal(p) // texts and numbers, always
+	return providers.Cursor(text)
+}
+
+// parse reads a cursor; the error is one that has expired. Ids are digits: they become part of a query or of a path.
+func parse(cursor providers.Cursor, changes bool) (p position, err error) {
+	if json.Unmarshal([]byte(cursor), &p) != nil || strings.Trim(p.Last+p.Job, "0123456789") != "" || p.Page < 0 || p.Row < 0 ||
+		p.Way != List && (changes || p.Way != Keyset && p.Way != Bulk) {
+		return p, &providers.Error{Kind: providers.CursorExpired, Op: "zoho: read the cursor", Detail: "the stored cursor is not of this list"}
+	}
+	return p, nil
+}
+
+// ListContacts implements [providers.ContactSource].
+func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (providers.Page, error) {
+	var seen providers.Observation
+	page, err := c.page(ctx, req, &seen)
+	if err != nil {
+		return providers.Page{}, err
+	}
+	page.Observation = seen
+	return page, nil
+}
+
+func (c *contacts) page(ctx context.Context, req providers.ListRequest, seen *providers.Observation) (page providers.Page, err error) {
+	at, changes := position{Way: List}, !req.UpdatedSince.IsZero()
+	if req.Cursor != "" {
+		if at, err = parse(req.Cursor, changes); err != nil {
+			return page, err
+		}
+	}
+	if changes && req.Cursor == "" && len(c.fields) == 0 { // the fields are worth a call only if something changed
+		a, r := listing(req, at, []string{"Modified_Time"}, 1)
+		if found, err := c.send(ctx, a, r, new(list), seen); err != nil || !found {
+			return page, err
+		}
+	}
+	if err := c.module(ctx, seen); err != nil {
+		return page, err
+	}
+	if !changes && req.Cursor == "" {
+		at.Way = choose(c.cfg.Full, req.Expected, c.cfg.ListLimit, len(c.names))
+	}
+	page, err = c.read(ctx, req, at, seen)
+	for plainer := map[Mode]Mode{Bulk: Keyset, Keyset: List}; req.Cursor == "" && plainer[at.Way] != "" && mayNot(err); {
+		at.Way = plainer[at.Way]
+		page, err = c.read(ctx, req, at, seen)
+	}
+	return page, err
+}
+
+// choose is the way of a sweep that begins. A list of so many records is served in pages of 200 at a credit each, and
+// so small an account needs nothing more; beyond it the cheaper one is taken. COQL costs 3 credits for 2,000 records. An
+// export costs 50 for 200,000 records, and we reckon 10 for asking whether it is ready. Fields beyond the first 50 cost
+// COQL another credit for 100 records each time, and an export nothing. How many records there are is an estimate: a
+// list that proves too long goes on as keyset.
+func choose(full Mode, expected, listLimit int64, calls int) Mode {
+	upTo := func(each int64) int64 { return (expected + each - 1) / each }
+	switch {
+	case full != Auto && full != "":
+		return full
+	case expected <= listLimit:
+		return List
+	case 3*upTo(maxKeyset)+int64(calls-1)*upTo(maxIDs) <= (50+10)*upTo(maxJob):
+		return Keyset
+	}
+	return Bulk
+}
+
+// mayNot says that the provider refuses a way to this account for good: another will do.
+func mayNot(err error) bool {
+	kind := providers.KindOf(err)
+	return err != nil && (kind == providers.NeedsReauth || kind == providers.Blocked || kind == providers.Misconfigured)
+}
+
+// listing is a page of GET /Contacts. It is the same for every page of a walk but for the token, which is bound to all
+// of it [doc].
+func listing(req providers.ListRequest, at position, names []string, limit int) (ask, providers.Request) {
+	a := ask{op: "zoho: list contacts", cursor: at.Token != "", changes: !req.UpdatedSince.IsZero()}
+	q := url.Values{"fields": {strings.Join(names, ",")}, "per_page": {strconv.Itoa(limit)}, "sort_by": {"id"}, "sort_order": {"asc"}}
+	if a.changes {
+		q.Set("sort_by", "Modified_Time")
+	}
+	if at.Token != "" {
+		q.Set("page_token", at.Token)
+	} else if at.Page > 0 {
+		q.Set("page", strconv.Itoa(at.Page))
+	}
+	return a, providers.Request{URL: "/crm/v8/Contacts?" + q.Encode(), Header: since(req.UpdatedSince)}
+}
+
+// since asks for what happened at or after a second; zero: for all.
+func since(t time.Time) http.Header {
+	if t.IsZero() {
+		return nil
+	}
+	return http.Header{"If-Modified-Since": {t.UTC().Format("2006-01-02T15:04:05+00:00")}}
+}
+
+// query is a page of POST /coql from the last id on: an offset would end at 100,000 records. It changes nothing, so it
+// may be sent again.
+func query(at position, names []string, limit int) (ask, providers.Request) {
+	text := fmt.Sprintf("select id, %s from Contacts where id > '%s' order by id asc limit %d", strings.Join(names, ", "), cmp.Or(at.Last, "0"), limit)
+	a := ask{op: "zoho: query contacts", credits: 1 + int64(min((limit-1)/200, 1)+(limit-1)/1000)}
+	return a, providers.Request{Method: http.MethodPost, URL: "/crm/v8/coql", Body: map[string]string{"select_query": text}}
+}
+
+// list is an answer with records. Info says whether it was the last one; without it nothing does.
+type list struct {
+	Data []jsontext.Value `json:"data"`
+	Info *struct {
+		More  bool   `json:"more_records"`
+		Token string `json:"next_page_token"`
+	} `json:"info"`
+}
+
+// read reads the page at a position.
+func (c *contacts) read(ctx context.Context, req providers.ListRequest, at position, seen *providers.Observation) (page providers.Page, err error) {
+	var a ask
+	var r providers.Request
+	switch at.Way {
+	case Bulk:
+		return c.bulk(ctx, req, at, seen)
+	case Keyset:
+		a, r = query(at, c.names[0], min(cmp.Or(req.Limit, maxKeyset), maxKeyset))
+	case List, Auto:
+		a, r = listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
+	}
+	var body list
+	found, err := c.send(ctx, a, r, &body, seen)
+	if e, ok := errors.AsType[*providers.Error](err); ok && e.Code == tooLong && !a.changes && at.Way == List {
+		return c.read(ctx, req, position{Way: Keyset, Last: at.Last}, seen)
+	}
+	if err != nil || !found {
+		return page, err
+	}
+	ids, err := idsOf(a, body)
+	if err != nil {
+		return page, err
+	}
+	more, err := c.more(ctx, ids, seen)
+	if err != nil {
+		return page, err
+	}
+	page = c.contactsOf(body.Data, more)
+	if !body.Info.More {
+		return page, nil
+	}
+	next := position{Way: at.Way, Last: ids[len(ids)-1], Token: body.Info.Token}
+	switch {
+	case at.Way == Keyset:
+		next.Token = ""
+	case next.Token != "":
+	case at.Page < maxCount: // [?]
+		next.Page = max(at.Page, 1) + 1
+	case a.changes:
+		return providers.Page{}, &providers.Error{Kind: providers.ListTooLong, Op: a.op, Detail: "the list goes on without a page token"}
+	default:
+		next.Way = Keyset
+	}
+	page.Next = next.cursor()
+	return page, nil
+}
+
+// idsOf reads the ids of the records of an answer, and refuses one that has no list, doesn't say whether it goes on, or
+// goes on without a record: it would be an empty page.
+func idsOf(a ask, body list) (ids []string, err error) {
+	for _, raw := range body.Data {
+		if id := member(raw, "id"); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if body.Data == nil || body.Info == nil || body.Info.More && len(ids) == 0 {
+		return nil, odd(a, "the answer has no list of records, or does not say whether it goes on")
+	}
+	return ids, nil
+}
+
+func (c *contacts) contactsOf(records []jsontext.Value, more map[string]record) (page providers.Page) {
+	read := c.reader(more)
+	for _, raw := range records {
+		if contact, failure := providers.ReadRecord(raw, read); failure != nil {
+			page.Failures = append(page.Failures, *failure)
+		} else {
+			page.Contacts = append(page.Contacts, contact)
+		}
+	}
+	return page
+}
+
+// more reads the fields beyond those of the first call, 100 records a call; nil: there are none.
+func (c *contacts) more(ctx context.Context, ids []string, seen *providers.Observation) (found map[string]record, err error) {
+	for _, names := range c.names[1:] {
+		if found == nil {
+			found = map[string]record{}
+		}
+		for part := range slices.Chunk(ids, maxIDs) {
+			var body struct {
+				Data []record `json:"data"`
+			}
+			q := url.Values{"ids": {strings.Join(part, ",")}, "fields": {strings.Join(names, ",")}, "per_page": {strconv.Itoa(maxIDs)}}
+			if _, err := c.get(ctx, ask{op: "zoho: list more fields"}, "/crm/v8/Contacts?"+q.Encode(), &body, seen); err != nil {
+				return nil, err
+			}
+			for _, r := range body.Data {
+				id := plain(r["id"])
+				if found[id] == nil {
+					found[id] = r
+				}
+				maps.Copy(found[id], r)
+			}
+		}
+	}
+	return found, nil
+}
+
+// ReadContact implements [providers.ContactSource]. It brings all fields of the record, however many. A contact in the
+// recycle bin is as absent as one that never was.
+func (c *contacts) ReadContact(ctx context.Context, externalID string) (contact providers.Contact, seen providers.Observation, err error) {
+	if err := c.module(ctx, &seen); err != nil {
+		return contact, seen, err
+	}
+	a := ask{op: "zoho: read contact", gone: providers.NotFound}
+	var body list
+	found, err := c.get(ctx, a, "/crm/v8/Contacts/"+url.PathEscape(externalID), &body, &seen)
+	switch {
+	case err != nil:
+		return contact, seen, err
+	case !found:
+		return contact, seen, &providers.Error{Kind: providers.NotFound, Op: a.op, Status: http.StatusNoContent}
+	case len(body.Data) != 1 || member(body.Data[0], "id") != externalID:
+		return contact, seen, odd(a, "the answer is not about the record")
+	}
+	contact, failure := providers.ReadRecord(body.Data[0], c.reader(nil))
+	if failure != nil {
+		err = &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: http.StatusOK, Code: failure.Reason, Detail: failure.Field, Record: failure}
+	}
+	return contact, seen, err
+}
+
+// CountContacts implements [providers.ContactCounter].
+func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.Observation, err error) {
+	a := ask{op: "zoho: count contacts"}
+	var body struct {
+		Count providers.Text `json:"count"` // a text in one spec, a number in the other
+	}
+	if _, err := c.get(ctx, a, "/crm/v8/Contacts/actions/count", &body, &seen); err != nil {
+		return 0, seen, err
+	}
+	if n, err = strconv.ParseInt(string(body.Count), 10, 64); err != nil {
+		return 0, seen, odd(a, "the answer has no count")
+	}
+	return n, seen, nil
+}
+
+// ListDeleted implements [providers.DeletedLister]: what lies in the recycle bin, 60 days, and what was deleted for good,
+// 120 days [doc]. Its cursor is the number of a page: there are no tokens here.
+func (c *contacts) ListDeleted(ctx context.Context, from time.Time, cursor providers.Cursor) (page providers.DeletedPage, err error) {
+	a := ask{op: "zoho: list deleted contacts", changes: !from.IsZero()}
+	number, err := strconv.ParseUint(cmp.Or(string(cursor), "1"), 10, 31)
+	if err != nil {
+		return page, &providers.Error{Kind: providers.CursorExpired, Op: a.op, Detail: "the stored cursor is not of this list"}
+	}
+	var body list
+	path := fmt.Sprintf("/crm/v8/Contacts/deleted?type=all&per_page=%d&page=%d", maxPage, number)
+	found, err := c.send(ctx, a, providers.Request{URL: path, Header: since(from)}, &body, &page.Observation)
+	if err != nil || !found {
+		return page, err
+	}
+	if page.ExternalIDs, err = idsOf(a, body); err == nil && body.Info.More {
+		page.Next = providers.Cursor(strconv.FormatUint(number+1, 10))
+	}
+	return page, err
+}
