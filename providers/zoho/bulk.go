@@ -29,18 +29,6 @@ const (
 	maxRow      = 16 << 20         // bytes of one row
 )
 
-// job is what the provider says of an export.
-type job struct {
-	Details struct {
-		ID providers.Text `json:"id"`
-	} `json:"details"`
-	State   string `json:"state"`
-	Created string `json:"created_time"`
-	Result  struct {
-		More bool `json:"more_records"`
-	} `json:"result"`
-}
-
 // export is an export that is being read.
 type export struct {
 	job   string
@@ -53,14 +41,14 @@ type export struct {
 }
 
 // bulk asks for an export, or looks whether it is ready, or reads a page of it.
-func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at position, seen *providers.Observation) (page providers.Page, err error) {
+func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at position) (page providers.Page, err error) {
 	if at.Job == "" {
 		at.Page = max(at.Page, 1)
-		at.Job, err = c.order(ctx, at.Page, seen)
+		at.Job, err = c.order(ctx, at.Page)
 		return providers.Page{Next: at.cursor(), Wait: pollAfter}, err
 	}
 	if c.opened == nil || c.opened.job != at.Job || c.opened.row > at.Row {
-		ready, err := c.open(ctx, at, seen)
+		ready, err := c.open(ctx, at)
 		if err != nil || !ready {
 			return providers.Page{Next: at.cursor(), Wait: pollAfter}, err
 		}
@@ -82,43 +70,35 @@ func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at posit
 }
 
 // order creates the job of an export.
-func (c *contacts) order(ctx context.Context, page int, seen *providers.Observation) (string, error) {
+func (c *contacts) order(ctx context.Context, page int) (job string, err error) {
 	a := ask{op: "zoho: ask for an export", credits: 50}
-	var body struct {
-		Data []job `json:"data"`
-	}
-	_, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: "/crm/bulk/v8/read", Body: map[string]any{
+	body, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: "/crm/bulk/v8/read", Body: map[string]any{
 		"file_type": "csv",
 		"query":     map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": append([]string{"id"}, namesOf(c.fields)...), "page": page},
-	}}, &body, seen)
-	switch {
-	case err != nil:
-		return "", err
-	case len(body.Data) != 1 || body.Data[0].Details.ID == "":
-		return "", odd(a, "the answer names no job")
+	}})
+	if job = plain(body, "data", "0", "details", "id"); err == nil && job == "" {
+		err = odd(a, "the answer names no job")
 	}
-	return string(body.Data[0].Details.ID), nil
+	return job, err
 }
 
 // open fetches an export if it is ready. One that failed, or that is gone after a day, is a cursor that has expired.
-func (c *contacts) open(ctx context.Context, at position, seen *providers.Observation) (ready bool, err error) {
+func (c *contacts) open(ctx context.Context, at position) (ready bool, err error) {
 	a := ask{op: "zoho: look for the export", gone: providers.CursorExpired}
 	path := "/crm/bulk/v8/read/" + at.Job
-	var body struct {
-		Data []job `json:"data"`
-	}
-	if _, err = c.get(ctx, a, path, &body, seen); err != nil {
+	body, err := c.get(ctx, a, path)
+	if err != nil {
 		return false, err
 	}
-	if len(body.Data) != 1 {
-		return false, odd(a, "the answer is not about the job")
-	}
-	j := body.Data[0]
-	made, _ := providers.ParseTime(j.Created) // one that can't be read is young
+	job := dig(body, "data", "0")
+	state := plain(job, "state")
+	made, _ := providers.ParseTime(plain(job, "created_time")) // one that can't be read is young
 	switch {
-	case strings.HasPrefix(j.State, "FAIL"), !made.IsZero() && seen.Date.Sub(made) > maxJobAge:
+	case state == "":
+		return false, odd(a, "the answer is not about the job")
+	case strings.HasPrefix(state, "FAIL"), !made.IsZero() && c.seen.Date.Sub(made) > maxJobAge:
 		return false, &providers.Error{Kind: providers.CursorExpired, Op: a.op, Status: http.StatusOK, Detail: "the export failed"}
-	case j.State != "COMPLETED": // ADDED, IN PROGRESS, QUEUED [?]
+	case state != "COMPLETED": // ADDED, IN PROGRESS, QUEUED [?]
 		return false, nil
 	}
 	_ = c.Close()
@@ -127,15 +107,15 @@ func (c *contacts) open(ctx context.Context, at position, seen *providers.Observ
 		return false, &providers.Error{Kind: providers.Internal, Op: a.op, Err: err}
 	}
 	_ = os.Remove(file.Name()) // gone with its last handle, even if we are killed; where that can't be, by [contacts.Close]
-	c.opened = &export{job: at.Job, more: j.Result.More, file: file}
-	if err = c.download(ctx, path+"/result", seen); err != nil {
+	c.opened = &export{job: at.Job, more: dig(job, "result", "more_records").Kind() == 't', file: file}
+	if err = c.download(ctx, path+"/result"); err != nil {
 		_ = c.Close()
 	}
 	return err == nil, err
 }
 
 // download fills the export's file and begins it.
-func (c *contacts) download(ctx context.Context, path string, seen *providers.Observation) error {
+func (c *contacts) download(ctx context.Context, path string) error {
 	a := ask{op: "zoho: fetch the export", gone: providers.CursorExpired}
 	ctx, cancel := context.WithTimeout(ctx, 20*c.cfg.Timeout)
 	defer cancel()
@@ -143,9 +123,8 @@ func (c *contacts) download(ctx context.Context, path string, seen *providers.Ob
 	if err != nil {
 		return err
 	}
-	observe(answer, a, seen)
-	if e := refused(answer, a); e != nil {
-		return e
+	if err := c.observe(answer, a); err != nil {
+		return err
 	}
 	return c.opened.begin()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,13 +27,13 @@ const (
 
 // contacts is the [providers.ContactSource] of one account.
 type contacts struct {
-	cfg    Config
-	base   string
-	http   *providers.HTTP
-	files  *providers.HTTP
-	fields []field    // empty: not read yet
-	names  [][]string // of the fields, as many as one call may ask for each time
-	opened *export    // the export that is being read; nil: none
+	cfg         Config
+	base        string
+	http, files *providers.HTTP
+	fields      []field               // empty: not read yet
+	names       [][]string            // of the fields, as many as one call may ask for each time
+	opened      *export               // the export that is being read; nil: none
+	seen        providers.Observation // of the answers to the page that is being read
 }
 
 func (cfg Config) source(account providers.Account, client *http.Client) *contacts {
@@ -43,39 +42,38 @@ func (cfg Config) source(account providers.Account, client *http.Client) *contac
 	return &contacts{cfg: cfg, base: cfg.api(account), http: providers.NewHTTP(client, cfg.Timeout), files: providers.NewHTTP(&files, cfg.Timeout)}
 }
 
-// get asks for a path; see [contacts.send].
-func (c *contacts) get(ctx context.Context, a ask, path string, v any, seen *providers.Observation) (found bool, err error) {
-	return c.send(ctx, a, providers.Request{URL: path}, v, seen)
+func (c *contacts) get(ctx context.Context, a ask, path string) (body jsontext.Value, err error) {
+	return c.send(ctx, a, providers.Request{URL: path})
 }
 
-// send asks and decodes a good answer into v. Found is false where the provider says that there is nothing: 204, or 304
-// if it was told since when. What the answer told is added to seen.
-func (c *contacts) send(ctx context.Context, a ask, r providers.Request, v any, seen *providers.Observation) (found bool, err error) {
+// send asks and returns the JSON of a good answer, in a form that Postgres can keep. Nil: the provider says that there is
+// nothing, by 204, or by 304 if it was told since when.
+func (c *contacts) send(ctx context.Context, a ask, r providers.Request) (body jsontext.Value, err error) {
 	r.URL = c.base + r.URL
 	answer, err := c.http.Do(ctx, a.op, r)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	observe(answer, a, seen)
-	if answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified && a.changes {
-		return false, nil
+	if err := c.observe(answer, a); err != nil {
+		return nil, err
 	}
-	if e := refused(answer, a); e != nil {
-		return false, e
+	if answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified {
+		return nil, nil
 	}
-	return true, answer.Decode(a.op, v)
+	return body, answer.Decode(a.op, &body)
 }
 
-// observe adds what an answer told. The date is the first one's: later ones are no older.
-func observe(answer *providers.Answer, a ask, seen *providers.Observation) {
-	if seen == nil {
-		return
+// observe adds what an answer told, and judges it. The date is the first one's: later ones are no older.
+func (c *contacts) observe(answer *providers.Answer, a ask) error {
+	if c.seen.Date.IsZero() {
+		c.seen.Date = answer.Date()
 	}
-	if seen.Date.IsZero() {
-		seen.Date = answer.Date()
+	c.seen.Usage.DailyRemaining = cmp.Or(answer.Number(headerCredits), c.seen.Usage.DailyRemaining)
+	c.seen.Usage.Spent += cmp.Or(a.credits, 1)
+	if e := refused(answer, a); e != nil {
+		return e
 	}
-	seen.Usage.DailyRemaining = cmp.Or(answer.Number(headerCredits), seen.Usage.DailyRemaining)
-	seen.Usage.Spent += cmp.Or(a.credits, 1)
+	return nil
 }
 
 // position is what a cursor says: the next page of a way.
@@ -103,17 +101,17 @@ func parse(cursor providers.Cursor, changes bool) (p position, err error) {
 }
 
 // ListContacts implements [providers.ContactSource].
-func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (providers.Page, error) {
-	var seen providers.Observation
-	page, err := c.page(ctx, req, &seen)
-	if err != nil {
+func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (page providers.Page, err error) {
+	c.seen = providers.Observation{}
+	if page, err = c.begin(ctx, req); err != nil {
 		return providers.Page{}, err
 	}
-	page.Observation = seen
+	page.Observation = c.seen
 	return page, nil
 }
 
-func (c *contacts) page(ctx context.Context, req providers.ListRequest, seen *providers.Observation) (page providers.Page, err error) {
+// begin finds out where and how a page is read.
+func (c *contacts) begin(ctx context.Context, req providers.ListRequest) (page providers.Page, err error) {
 	at, changes := position{Way: List}, !req.UpdatedSince.IsZero()
 	if req.Cursor != "" {
 		if at, err = parse(req.Cursor, changes); err != nil {
@@ -122,20 +120,20 @@ func (c *contacts) page(ctx context.Context, req providers.ListRequest, seen *pr
 	}
 	if changes && req.Cursor == "" && len(c.fields) == 0 { // the fields are worth a call only if something changed
 		a, r := listing(req, at, []string{"Modified_Time"}, 1)
-		if found, err := c.send(ctx, a, r, new(list), seen); err != nil || !found {
+		if body, err := c.send(ctx, a, r); err != nil || body == nil {
 			return page, err
 		}
 	}
-	if err := c.module(ctx, seen); err != nil {
+	if err := c.module(ctx); err != nil {
 		return page, err
 	}
 	if !changes && req.Cursor == "" {
 		at.Way = choose(c.cfg.Full, req.Expected, c.cfg.ListLimit, len(c.names))
 	}
-	page, err = c.read(ctx, req, at, seen)
+	page, err = c.read(ctx, req, at)
 	for plainer := map[Mode]Mode{Bulk: Keyset, Keyset: List}; req.Cursor == "" && plainer[at.Way] != "" && mayNot(err); {
 		at.Way = plainer[at.Way]
-		page, err = c.read(ctx, req, at, seen)
+		page, err = c.read(ctx, req, at)
 	}
 	return page, err
 }
@@ -196,56 +194,45 @@ func query(at position, names []string, limit int) (ask, providers.Request) {
 	return a, providers.Request{Method: http.MethodPost, URL: "/crm/v8/coql", Body: map[string]string{"select_query": text}}
 }
 
-// list is an answer with records. Info says whether it was the last one; without it nothing does.
-type list struct {
-	Data []jsontext.Value `json:"data"`
-	Info *struct {
-		More  bool   `json:"more_records"`
-		Token string `json:"next_page_token"`
-	} `json:"info"`
-}
-
 // read reads the page at a position.
-func (c *contacts) read(ctx context.Context, req providers.ListRequest, at position, seen *providers.Observation) (page providers.Page, err error) {
+func (c *contacts) read(ctx context.Context, req providers.ListRequest, at position) (page providers.Page, err error) {
 	var a ask
 	var r providers.Request
 	switch at.Way {
 	case Bulk:
-		return c.bulk(ctx, req, at, seen)
+		return c.bulk(ctx, req, at)
 	case Keyset:
 		a, r = query(at, c.names[0], min(cmp.Or(req.Limit, maxKeyset), maxKeyset))
 	case List, Auto:
 		a, r = listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
 	}
-	var body list
-	found, err := c.send(ctx, a, r, &body, seen)
+	body, err := c.send(ctx, a, r)
 	if e, ok := errors.AsType[*providers.Error](err); ok && e.Code == tooLong && !a.changes && at.Way == List {
-		return c.read(ctx, req, position{Way: Keyset, Last: at.Last}, seen)
+		return c.read(ctx, req, position{Way: Keyset, Last: at.Last})
 	}
-	if err != nil || !found {
+	if err != nil || body == nil {
 		return page, err
 	}
-	ids, err := idsOf(a, body)
+	records, more, err := listed(a, body)
 	if err != nil {
 		return page, err
 	}
-	more, err := c.more(ctx, ids, seen)
+	ids := idsOf(records)
+	rest, err := c.more(ctx, ids)
 	if err != nil {
 		return page, err
 	}
-	page = c.contactsOf(body.Data, more)
-	if !body.Info.More {
+	page = c.contactsOf(records, rest)
+	if !more {
 		return page, nil
 	}
-	next := position{Way: at.Way, Last: ids[len(ids)-1], Token: body.Info.Token}
+	next := position{Way: at.Way, Last: ids[len(ids)-1], Token: plain(body, "info", "next_page_token")}
 	switch {
-	case at.Way == Keyset:
-		next.Token = ""
-	case next.Token != "":
+	case at.Way == Keyset || next.Token != "":
 	case at.Page < maxCount: // [?]
 		next.Page = max(at.Page, 1) + 1
 	case a.changes:
-		return providers.Page{}, &providers.Error{Kind: providers.ListTooLong, Op: a.op, Detail: "the list goes on without a page token"}
+		return page, &providers.Error{Kind: providers.ListTooLong, Op: a.op, Detail: "the list goes on without a page token"}
 	default:
 		next.Way = Keyset
 	}
@@ -253,18 +240,24 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 	return page, nil
 }
 
-// idsOf reads the ids of the records of an answer, and refuses one that has no list, doesn't say whether it goes on, or
-// goes on without a record: it would be an empty page.
-func idsOf(a ask, body list) (ids []string, err error) {
-	for _, raw := range body.Data {
-		if id := member(raw, "id"); id != "" {
+// listed are the records of an answer, and whether there are more. One that has no list, doesn't say whether it goes on,
+// or goes on without a record is refused: it would be an empty page.
+func listed(a ask, body jsontext.Value) (records []jsontext.Value, more bool, err error) {
+	records, info := items(dig(body, "data")), dig(body, "info", "more_records")
+	more = info.Kind() == 't'
+	if records == nil || !more && info.Kind() != 'f' || more && len(idsOf(records)) == 0 {
+		return nil, false, odd(a, "the answer has no list of records, or does not say whether it goes on")
+	}
+	return records, more, nil
+}
+
+func idsOf(records []jsontext.Value) (ids []string) {
+	for _, raw := range records {
+		if id := plain(raw, "id"); id != "" {
 			ids = append(ids, id)
 		}
 	}
-	if body.Data == nil || body.Info == nil || body.Info.More && len(ids) == 0 {
-		return nil, odd(a, "the answer has no list of records, or does not say whether it goes on")
-	}
-	return ids, nil
+	return ids
 }
 
 func (c *contacts) contactsOf(records []jsontext.Value, more map[string]record) (page providers.Page) {
@@ -280,25 +273,23 @@ func (c *contacts) contactsOf(records []jsontext.Value, more map[string]record) 
 }
 
 // more reads the fields beyond those of the first call, 100 records a call; nil: there are none.
-func (c *contacts) more(ctx context.Context, ids []string, seen *providers.Observation) (found map[string]record, err error) {
+func (c *contacts) more(ctx context.Context, ids []string) (found map[string]record, err error) {
 	for _, names := range c.names[1:] {
 		if found == nil {
 			found = map[string]record{}
 		}
 		for part := range slices.Chunk(ids, maxIDs) {
-			var body struct {
-				Data []record `json:"data"`
-			}
 			q := url.Values{"ids": {strings.Join(part, ",")}, "fields": {strings.Join(names, ",")}, "per_page": {strconv.Itoa(maxIDs)}}
-			if _, err := c.get(ctx, ask{op: "zoho: list more fields"}, "/crm/v8/Contacts?"+q.Encode(), &body, seen); err != nil {
+			body, err := c.get(ctx, ask{op: "zoho: list more fields"}, "/crm/v8/Contacts?"+q.Encode())
+			if err != nil {
 				return nil, err
 			}
-			for _, r := range body.Data {
-				id := plain(r["id"])
-				if found[id] == nil {
+			for _, raw := range items(dig(body, "data")) {
+				id := plain(raw, "id")
+				r := found[id]
+				if json.Unmarshal(raw, &r, jsontext.AllowDuplicateNames(true)) == nil { // adds to what is there
 					found[id] = r
 				}
-				maps.Copy(found[id], r)
 			}
 		}
 	}
@@ -308,58 +299,59 @@ func (c *contacts) more(ctx context.Context, ids []string, seen *providers.Obser
 // ReadContact implements [providers.ContactSource]. It brings all fields of the record, however many. A contact in the
 // recycle bin is as absent as one that never was.
 func (c *contacts) ReadContact(ctx context.Context, externalID string) (contact providers.Contact, seen providers.Observation, err error) {
-	if err := c.module(ctx, &seen); err != nil {
-		return contact, seen, err
+	c.seen = providers.Observation{}
+	if err := c.module(ctx); err != nil {
+		return contact, c.seen, err
 	}
 	a := ask{op: "zoho: read contact", gone: providers.NotFound}
-	var body list
-	found, err := c.get(ctx, a, "/crm/v8/Contacts/"+url.PathEscape(externalID), &body, &seen)
+	body, err := c.get(ctx, a, "/crm/v8/Contacts/"+url.PathEscape(externalID))
 	switch {
 	case err != nil:
-		return contact, seen, err
-	case !found:
-		return contact, seen, &providers.Error{Kind: providers.NotFound, Op: a.op, Status: http.StatusNoContent}
-	case len(body.Data) != 1 || member(body.Data[0], "id") != externalID:
-		return contact, seen, odd(a, "the answer is not about the record")
+		return contact, c.seen, err
+	case body == nil:
+		return contact, c.seen, &providers.Error{Kind: providers.NotFound, Op: a.op, Status: http.StatusNoContent}
+	case plain(body, "data", "0", "id") != externalID:
+		return contact, c.seen, odd(a, "the answer is not about the record")
 	}
-	contact, failure := providers.ReadRecord(body.Data[0], c.reader(nil))
+	contact, failure := providers.ReadRecord(dig(body, "data", "0"), c.reader(nil))
 	if failure != nil {
 		err = &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: http.StatusOK, Code: failure.Reason, Detail: failure.Field, Record: failure}
 	}
-	return contact, seen, err
+	return contact, c.seen, err
 }
 
 // CountContacts implements [providers.ContactCounter].
 func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.Observation, err error) {
+	c.seen = providers.Observation{}
 	a := ask{op: "zoho: count contacts"}
-	var body struct {
-		Count providers.Text `json:"count"` // a text in one spec, a number in the other
+	body, err := c.get(ctx, a, "/crm/v8/Contacts/actions/count")
+	if err != nil {
+		return 0, c.seen, err
 	}
-	if _, err := c.get(ctx, a, "/crm/v8/Contacts/actions/count", &body, &seen); err != nil {
-		return 0, seen, err
+	if n, err = strconv.ParseInt(plain(body, "count"), 10, 64); err != nil { // a text in one spec, a number in the other
+		return 0, c.seen, odd(a, "the answer has no count")
 	}
-	if n, err = strconv.ParseInt(string(body.Count), 10, 64); err != nil {
-		return 0, seen, odd(a, "the answer has no count")
-	}
-	return n, seen, nil
+	return n, c.seen, nil
 }
 
 // ListDeleted implements [providers.DeletedLister]: what lies in the recycle bin, 60 days, and what was deleted for good,
 // 120 days [doc]. Its cursor is the number of a page: there are no tokens here.
 func (c *contacts) ListDeleted(ctx context.Context, from time.Time, cursor providers.Cursor) (page providers.DeletedPage, err error) {
+	c.seen = providers.Observation{}
 	a := ask{op: "zoho: list deleted contacts", changes: !from.IsZero()}
 	number, err := strconv.ParseUint(cmp.Or(string(cursor), "1"), 10, 31)
 	if err != nil {
 		return page, &providers.Error{Kind: providers.CursorExpired, Op: a.op, Detail: "the stored cursor is not of this list"}
 	}
-	var body list
 	path := fmt.Sprintf("/crm/v8/Contacts/deleted?type=all&per_page=%d&page=%d", maxPage, number)
-	found, err := c.send(ctx, a, providers.Request{URL: path, Header: since(from)}, &body, &page.Observation)
-	if err != nil || !found {
-		return page, err
+	body, err := c.send(ctx, a, providers.Request{URL: path, Header: since(from)})
+	if err != nil || body == nil {
+		return providers.DeletedPage{Observation: c.seen}, err
 	}
-	if page.ExternalIDs, err = idsOf(a, body); err == nil && body.Info.More {
+	records, more, err := listed(a, body)
+	if more {
 		page.Next = providers.Cursor(strconv.FormatUint(number+1, 10))
 	}
+	page.ExternalIDs, page.Observation = idsOf(records), c.seen
 	return page, err
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"example.com/enlace/providers"
@@ -29,28 +28,14 @@ type ask struct {
 	cursor  bool                // it carried a page token
 }
 
-// problem is an error as the provider words it: flat, or the first of a list named data or watch.
-type problem struct {
-	Code    providers.Text `json:"code"`
-	Message providers.Text `json:"message"`
-	Status  providers.Text `json:"status"`
-	Details jsontext.Value `json:"details"`
-}
-
-// told reads the problem of an answer, if it speaks of one. A page doesn't.
-func told(answer *providers.Answer) (p problem) {
-	lenient := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if json.Unmarshal(answer.Body, &p, lenient) != nil || p.Code != "" {
-		return p
-	}
-	var lists map[string][]problem
-	_ = json.Unmarshal(answer.Body, &lists, lenient) // records are problems without a code
-	for _, list := range lists {
-		if len(list) > 0 && p.Code == "" {
-			p = list[0]
+// told finds an error in a body: flat, or the first of a list named data or watch. Nil: it speaks of none.
+func told(body jsontext.Value) jsontext.Value {
+	for _, p := range []jsontext.Value{body, dig(body, "data", "0"), dig(body, "watch", "0")} {
+		if plain(p, "code") != "" {
+			return p
 		}
 	}
-	return p
+	return nil
 }
 
 // odd is a good answer that isn't what was asked for.
@@ -61,21 +46,21 @@ func odd(a ask, detail string) *providers.Error {
 // refused is the table of the provider's page, §5: by the code, then by the status. Nil: the answer is a good one. A good
 // status with an error in its body is none.
 func refused(answer *providers.Answer, a ask) *providers.Error {
-	var p problem
+	var p jsontext.Value
 	if !answer.OK() || len(answer.Body) <= smallBody {
-		p = told(answer)
+		p = told(answer.Body)
 	}
-	if answer.OK() && p.Status != "error" {
+	if answer.OK() && plain(p, "status") != "error" || answer.Status == http.StatusNotModified && a.changes {
 		return nil
 	}
-	e := &providers.Error{Op: a.op, Status: answer.Status, Code: providers.Redact(string(p.Code)), Detail: providers.Redact(string(p.Message))}
-	switch code, status := p.Code, answer.Status; {
+	e := &providers.Error{Op: a.op, Status: answer.Status, Code: providers.Redact(plain(p, "code")), Detail: providers.Redact(plain(p, "message"))}
+	switch code, status := e.Code, answer.Status; {
 	case status >= 300 && status < 400:
 		redirected(e, answer)
 	case status == http.StatusTooManyRequests, code == "TOO_MANY_REQUESTS", code == "RATE_LIMIT_EXCEEDED":
 		limited(e, answer)
 	case code == "TOKEN_BOUND_DATA_MISMATCH", code == "EXPIRED_VALUE",
-		a.cursor && status == http.StatusBadRequest && code == "INVALID_DATA" && strings.Contains(string(p.Details), "page_token"):
+		a.cursor && status == http.StatusBadRequest && code == "INVALID_DATA" && strings.Contains(string(dig(p, "details")), "page_token"):
 		e.Kind = providers.CursorExpired
 	case a.changes && (code == tooLong || code == "DISCRETE_PAGINATION_LIMIT_EXCEEDED"):
 		e.Kind = providers.ListTooLong

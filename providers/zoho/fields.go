@@ -18,6 +18,9 @@ import (
 const standard = "Full_Name First_Name Last_Name Email Secondary_Email Phone Mobile Home_Phone Other_Phone Fax Account_Name Owner Title Department" +
 	" Mailing_Street Mailing_City Mailing_State Mailing_Zip Mailing_Country Email_Opt_Out Tag Created_Time Modified_Time"
 
+// maxNames is how many fields one call asks for: 50 are allowed [doc], the id among them.
+const maxNames = 49
+
 // shape is what a field's values are, as far as they look different in a list, in COQL and in an export.
 type shape int
 
@@ -28,9 +31,22 @@ const (
 	boolean              // true or false
 	moment               // a time, in UTC
 	lookup               // the id of another record
-	choices              // a list of texts
+	choices              // a list of texts; in an export with ";" between
+	tags                 // a list of texts; in an export with "," between [?]
 	absent               // never in a list nor in an export: left out
 )
+
+// shapeOf knows a field by its name or by the data type of its metadata.
+func shapeOf(name, dataType string) shape {
+	shapes := map[string]shape{
+		"Account_Name": lookup, "Owner": lookup, "Created_Time": moment, "Modified_Time": moment, "Tag": tags,
+		"text": text, "textarea": text, "email": text, "phone": text, "website": text, "picklist": text, "autonumber": text, "date": text, "bigint": text,
+		"integer": number, "double": number, "currency": number, "percent": number, "decimal": number, "boolean": boolean, "datetime": moment,
+		"lookup": lookup, "ownerlookup": lookup, "userlookup": lookup, "multiselectpicklist": choices,
+		"subform": absent, "multiselectlookup": absent, "multiuserlookup": absent, "fileupload": absent, "imageupload": absent, "profileimage": absent,
+	}
+	return cmp.Or(shapes[name], shapes[dataType])
+}
 
 // field is a field of the module that is read.
 type field struct {
@@ -38,60 +54,33 @@ type field struct {
 	shape shape
 }
 
-// fieldOf knows the standard fields by name, others by the module's metadata.
-func fieldOf(name, dataType string) field {
-	switch name {
-	case "Account_Name", "Owner":
-		dataType = "lookup"
-	case "Created_Time", "Modified_Time":
-		dataType = "datetime"
-	case "Tag":
-		dataType = "multiselectpicklist"
-	case "Email_Opt_Out":
-		dataType = "boolean"
-	default:
-		if slices.Contains(strings.Fields(standard), name) {
-			dataType = "text"
-		}
-	}
-	return field{name, map[string]shape{
-		"text": text, "textarea": text, "email": text, "phone": text, "website": text, "picklist": text, "autonumber": text, "date": text, "bigint": text,
-		"integer": number, "double": number, "currency": number, "percent": number, "decimal": number, "boolean": boolean, "datetime": moment,
-		"lookup": lookup, "ownerlookup": lookup, "userlookup": lookup, "multiselectpicklist": choices, "subform": absent,
-		"multiselectlookup": absent, "multiuserlookup": absent, "fileupload": absent, "imageupload": absent, "profileimage": absent,
-	}[dataType]}
-}
-
-// maxNames is how many fields one call asks for: 50 are allowed [doc], the id among them.
-const maxNames = 49
-
-// module reads the fields of the module, once per source: the standard ones that it has, then all custom ones and the
-// configured ones by name. Odd metadata costs its field's shape, never the field. The order is the same for every
-// source: page tokens are bound to it.
-func (c *contacts) module(ctx context.Context, seen *providers.Observation) error {
+// module reads the fields of the module, once per source: the standard and the configured ones that it has, then all
+// custom ones by name. Odd metadata costs its field's shape, never the field. The order is the same for every source:
+// page tokens are bound to it.
+func (c *contacts) module(ctx context.Context) error {
 	if len(c.fields) > 0 {
 		return nil
 	}
 	a := ask{op: "zoho: read fields"}
-	var body struct {
-		Fields []record `json:"fields"`
-	}
-	if _, err := c.get(ctx, a, "/crm/v8/settings/fields?module=Contacts", &body, seen); err != nil {
+	body, err := c.get(ctx, a, "/crm/v8/settings/fields?module=Contacts")
+	if err != nil {
 		return err
 	}
-	types := map[string]string{}
-	names := append(strings.Fields(standard), c.cfg.Fields...)
-	var custom []string
-	for _, m := range body.Fields {
-		name := plain(m["api_name"])
-		if types[name] = cmp.Or(plain(m["data_type"]), "unknown"); string(m["custom_field"]) == "true" {
-			custom = append(custom, name)
+	var has, custom []field
+	for _, m := range items(dig(body, "fields")) {
+		f := field{name: plain(m, "api_name")}
+		f.shape = shapeOf(f.name, plain(m, "data_type"))
+		if has = append(has, f); string(dig(m, "custom_field")) == "true" {
+			custom = append(custom, f)
 		}
 	}
-	slices.Sort(custom)
-	for _, name := range append(names, custom...) {
-		f := fieldOf(name, types[name])
-		if name != "" && types[name] != "" && f.shape != absent && !slices.Contains(c.fields, f) {
+	wanted := append(strings.Fields(standard), c.cfg.Fields...)
+	place := func(f field) int { return slices.Index(wanted, f.name) }
+	has = slices.DeleteFunc(has, func(f field) bool { return place(f) < 0 })
+	slices.SortStableFunc(has, func(a, b field) int { return place(a) - place(b) })
+	slices.SortFunc(custom, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	for _, f := range append(has, custom...) {
+		if f.shape != absent && f.name != "" && !slices.Contains(c.fields, f) {
 			c.fields = append(c.fields, f)
 		}
 	}
@@ -111,10 +100,33 @@ func namesOf(fields []field) (names []string) {
 	return names
 }
 
-// plain is a text or a number; anything else is empty.
-func plain(raw jsontext.Value) string {
+// record is what came of a contact. Any member may be null or missing.
+type record map[string]jsontext.Value
+
+// items are those of a list; nil: it is none.
+func items(raw jsontext.Value) (list []jsontext.Value) {
+	_ = json.Unmarshal(raw, &list, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return list
+}
+
+// dig is what lies at a path of names and of "0", the first of a list; nil: nothing does.
+func dig(raw jsontext.Value, path ...string) jsontext.Value {
+	for _, name := range path {
+		var r record
+		if list := items(raw); name == "0" && len(list) > 0 {
+			r = record{name: list[0]}
+		} else {
+			_ = json.Unmarshal(raw, &r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		}
+		raw = r[name]
+	}
+	return raw
+}
+
+// plain is the text or the number at a path, digit for digit; anything else is empty.
+func plain(raw jsontext.Value, path ...string) string {
 	var t providers.Text
-	_ = json.Unmarshal(raw, &t)
+	_ = json.Unmarshal(dig(raw, path...), &t, jsontext.AllowInvalidUTF8(true))
 	return string(t)
 }
 
@@ -126,26 +138,17 @@ func (f field) value(raw jsontext.Value) any {
 	case kind == '0' || kind == 't' || kind == 'f':
 		return f.read(string(raw))
 	case kind == '{' && f.shape == lookup:
-		return f.read(member(raw, "id"))
-	case kind == '[' && f.shape == choices:
-		var items []jsontext.Value
-		_ = json.Unmarshal(raw, &items) // it was decoded once
-		list := make([]string, len(items))
-		for i, item := range items { // tags are objects
-			list[i] = cmp.Or(plain(item), member(item, "name"))
+		return f.read(plain(raw, "id"))
+	case kind == '[' && (f.shape == choices || f.shape == tags):
+		var list []string
+		for _, item := range items(raw) {
+			list = append(list, cmp.Or(plain(item), plain(item, "name"))) // tags are objects
 		}
-		return f.read(strings.Join(list, ";"))
+		return f.read(strings.Join(list, f.separator()))
 	case kind == '{' || kind == '[':
 		return raw
 	}
 	return nil
-}
-
-// member is a text of an object; empty: it has none.
-func member(raw jsontext.Value, name string) string {
-	var r record
-	_ = json.Unmarshal(raw, &r, jsontext.AllowDuplicateNames(true))
-	return plain(r[name])
 }
 
 // read is a value that came as a text, as all of an export do. What doesn't fit its field's shape stays as it is.
@@ -163,18 +166,25 @@ func (f field) read(s string) any {
 			return v
 		}
 	case boolean:
-		if b, err := strconv.ParseBool(s); err == nil {
-			return b
+		if s == "true" || s == "false" {
+			return s == "true"
 		}
 	case moment:
 		if t, err := providers.ParseTime(s); err == nil && !t.IsZero() {
 			return t.Format(time.RFC3339Nano)
 		}
-	case choices:
-		return strings.Split(s, ";")
+	case choices, tags:
+		return strings.Split(s, f.separator())
 	case text, lookup, absent:
 	}
 	return s
+}
+
+func (f field) separator() string {
+	if f.shape == tags {
+		return ","
+	}
+	return ";"
 }
 
 // decimal is a number without an exponent and without zeros at the end of its fraction. Other texts change as little.
@@ -186,4 +196,73 @@ func decimal(s string) jsontext.Value {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	return jsontext.Value(s)
+}
+
+// reader makes a contact of one record. More holds the members that were read apart, by id; nil: none were. A record
+// that is missing there went between the two calls: it is called deleted, which the engine confirms. The error is a
+// [*providers.RecordError].
+func (c *contacts) reader(more map[string]record) func(raw jsontext.Value) (providers.Contact, error) {
+	return func(raw jsontext.Value) (providers.Contact, error) {
+		var r record
+		if err := providers.DecodeRecord(raw, &r); err != nil {
+			return providers.Contact{}, err
+		}
+		id := plain(r["id"])
+		if id == "" {
+			return providers.Contact{}, &providers.RecordError{Reason: "no_id"}
+		}
+		values := make(map[string]any, len(c.fields))
+		for _, f := range c.fields {
+			raw, ok := r[f.name]
+			if !ok {
+				raw = more[id][f.name]
+			}
+			if v := f.value(raw); v != nil {
+				values[f.name] = v
+			}
+		}
+		contact, err := build(id, values)
+		contact.Deleted = more != nil && more[id] == nil
+		return contact, err
+	}
+}
+
+// build moves the values that contacts of all providers have to their places; the rest is custom.
+func build(id string, values map[string]any) (_ providers.Contact, bad error) {
+	take := func(name string) (s string) {
+		switch v := values[name].(type) {
+		case nil:
+		case string:
+			s = v
+		default:
+			bad = &providers.RecordError{Reason: "bad_shape", Field: name}
+		}
+		delete(values, name)
+		return s
+	}
+	addresses := func(labels ...string) (list []providers.Address) { // a name and a label each
+		for i := 0; i < len(labels); i += 2 {
+			if value := take(labels[i]); value != "" {
+				list = append(list, providers.Address{Value: value, Label: labels[i+1], Primary: i == 0})
+			}
+		}
+		return list
+	}
+	contact := providers.Contact{
+		ExternalID: id, Name: take("Full_Name"), FirstName: take("First_Name"), LastName: take("Last_Name"),
+		Emails:         addresses("Email", "primary", "Secondary_Email", "secondary"),
+		Phones:         addresses("Phone", "work", "Mobile", "mobile", "Home_Phone", "home", "Other_Phone", "other", "Fax", "fax"),
+		OrganizationID: take("Account_Name"), OwnerID: take("Owner"), JobTitle: take("Title"),
+	}
+	contact.Name = cmp.Or(contact.Name, strings.TrimSpace(contact.FirstName+" "+contact.LastName))
+	contact.CreatedAt, _ = providers.ParseTime(take("Created_Time")) // nothing is decided by it
+	changed := take("Modified_Time")
+	var err error
+	if contact.UpdatedAt, err = providers.ParseTime(changed); err != nil {
+		bad = &providers.RecordError{Reason: "bad_time", Field: "Modified_Time", Detail: changed}
+	}
+	if len(values) > 0 {
+		contact.CustomFields, err = json.Marshal(values, json.Deterministic(true))
+	}
+	return contact, cmp.Or(bad, err)
 }

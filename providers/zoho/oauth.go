@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/oauth2"
 
 	"example.com/enlace/providers"
@@ -56,11 +55,9 @@ func (cfg Config) oauth() *providers.OAuth {
 // authServer reads accounts-server, or the location where that is missing. A callback with neither is of the main host.
 func (cfg Config) authServer(callback url.Values) (string, error) {
 	server := strings.TrimRight(callback.Get("accounts-server"), "/")
-	if location := callback.Get("location"); server == "" {
-		for _, c := range centres() {
-			if c.key == location && cfg.AccountsBaseURL == "" {
-				server = c.accounts
-			}
+	for _, c := range centres() {
+		if server == "" && cfg.AccountsBaseURL == "" && c.key == callback.Get("location") {
+			server = c.accounts
 		}
 	}
 	server = cmp.Or(server, cfg.AccountsBaseURL, centres()[0].accounts)
@@ -102,13 +99,9 @@ func (cfg Config) complete(token *oauth2.Token, grant *providers.Grant) error {
 // tokenRefusal goes by the word alone: most refusals come with status 200 [bug: asciisd/zoho#6]. A word that isn't known,
 // or a page, says nothing of the person's connection.
 func tokenRefusal(answer *providers.Answer) *providers.Error {
-	var body struct {
-		Error  string `json:"error"`
-		Detail string `json:"error_description"`
-	}
-	_ = json.Unmarshal(answer.Body, &body) // a page has no word
-	e := &providers.Error{Kind: providers.Transient, Status: answer.Status, Code: providers.Redact(body.Error), Detail: cmp.Or(body.Detail, body.Error)}
-	switch word := body.Error; {
+	word := plain(answer.Body, "error") // a page has none
+	e := &providers.Error{Kind: providers.Transient, Status: answer.Status, Code: providers.Redact(word), Detail: cmp.Or(plain(answer.Body, "error_description"), word)}
+	switch {
 	case answer.Status == http.StatusTooManyRequests, word == "Access Denied": // ten new tokens in ten minutes, then none for the rest of them [doc] [seen]
 		e.Kind, e.RetryAt = providers.RateLimited, within(10*time.Minute, 15*time.Minute)
 	case word == "invalid_code": // also said once in a while of one that is good: asked again before it is believed [rule]
@@ -122,22 +115,17 @@ func tokenRefusal(answer *providers.Answer) *providers.Error {
 // identify reads the organisation and the user: an account is a user of an organisation.
 func (cfg Config) identify(ctx context.Context, account providers.Account, client *http.Client) (providers.Identity, error) {
 	c, a := cfg.source(account, client), ask{op: "zoho: read account"}
-	var who struct {
-		Org []struct {
-			ID   providers.Text `json:"zgid"`
-			Name string         `json:"company_name"`
-		} `json:"org"`
-		Users []struct {
-			ID providers.Text `json:"id"`
-		} `json:"users"`
+	org, err := c.get(ctx, a, "/crm/v8/org")
+	if err != nil {
+		return providers.Identity{}, err
 	}
-	for _, path := range []string{"/crm/v8/org", "/crm/v8/users?type=CurrentUser"} {
-		if _, err := c.get(ctx, a, path, &who, nil); err != nil {
-			return providers.Identity{}, err
-		}
+	user, err := c.get(ctx, a, "/crm/v8/users?type=CurrentUser")
+	if err != nil {
+		return providers.Identity{}, err
 	}
-	if len(who.Org) != 1 || len(who.Users) != 1 || who.Org[0].ID == "" || who.Users[0].ID == "" {
+	zgid, id := plain(org, "org", "0", "zgid"), plain(user, "users", "0", "id")
+	if zgid == "" || id == "" {
 		return providers.Identity{}, odd(a, "the answers name no organisation or no user")
 	}
-	return providers.Identity{ExternalID: string(who.Org[0].ID + ":" + who.Users[0].ID), Name: who.Org[0].Name}, nil
+	return providers.Identity{ExternalID: zgid + ":" + id, Name: plain(org, "org", "0", "company_name")}, nil
 }

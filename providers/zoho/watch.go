@@ -39,23 +39,15 @@ func (cfg Config) subscribe(ctx context.Context, account providers.Account, clie
 		"channel_expiry":           time.Now().UTC().Add(watchLife).Format("2006-01-02T15:04:05+00:00"),
 		"notify_on_related_action": false, "return_affected_field_values": false,
 	}}}
-	var body struct {
-		Watch []struct {
-			Details struct {
-				Events []struct {
-					End string `json:"channel_expiry"`
-				} `json:"events"`
-			} `json:"details"`
-		} `json:"watch"`
-	}
-	if _, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: watchPath, Body: order}, &body, nil); err != nil {
+	body, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: watchPath, Body: order})
+	if err != nil {
 		return providers.Subscription{}, noNotifications(err)
 	}
-	if len(body.Watch) != 1 || len(body.Watch[0].Details.Events) == 0 {
+	if plain(body, "watch", "0", "status") != "success" {
 		return providers.Subscription{}, odd(a, "the answer names no channel")
 	}
 	s.ExpiresAt = time.Now().UTC().Add(time.Hour).Truncate(time.Second)
-	if end, err := providers.ParseTime(body.Watch[0].Details.Events[0].End); err == nil && !end.IsZero() {
+	if end, err := providers.ParseTime(plain(body, "watch", "0", "details", "events", "0", "channel_expiry")); err == nil && !end.IsZero() {
 		s.ExpiresAt = end
 	}
 	return s, nil
@@ -75,7 +67,7 @@ func noNotifications(err error) error {
 func (cfg Config) unsubscribe(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) error {
 	a := ask{op: "zoho: end the subscription", gone: providers.NotFound}
 	r := providers.Request{Method: http.MethodDelete, URL: watchPath + "?channel_ids=" + channelID(s.Channel)}
-	_, err := cfg.source(account, client).send(ctx, a, r, new(jsontext.Value), nil)
+	_, err := cfg.source(account, client).send(ctx, a, r)
 	if providers.KindOf(err) == providers.NotFound {
 		return nil
 	}
