@@ -22,6 +22,7 @@ type Page struct {
 	Read     rules.Read
 	Region   string
 	Spent    Spent // by calls that no commit has counted yet
+	Remember bool  // its ids until the run ends, as a sweep's always are: a record that is met twice says something
 }
 
 const hasFailures = `SELECT EXISTS (SELECT FROM sync_failures WHERE integration_id = $1 AND resolved_at IS NULL)`
@@ -170,7 +171,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 			return nil
 		})
 	}
-	if c.Checkpoint.Sweep || c.Checkpoint.ByCursor {
+	if c.Checkpoint.Sweep || p.Remember {
 		batch.Queue(insertRunPage, c.RunID, c.Checkpoint.Page, d.listed)
 	}
 	if len(d.asks) > 0 {

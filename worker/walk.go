@@ -260,6 +260,7 @@ func (s *slice) commit(ctx context.Context, f fetched, following ask, end bool) 
 	err := s.count(func(spent store.Spent) error {
 		_, err := s.engine.Store.CommitPage(ctx, &s.claim, store.Page{
 			Contacts: f.page.Contacts, Failures: f.page.Failures, Read: f.read, Region: s.engine.Region, Spent: spent,
+			Remember: s.provider.Limits.Cursors == providers.Opaque && len(f.page.Contacts) > 0,
 		})
 		return err
 	})
