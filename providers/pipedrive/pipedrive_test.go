@@ -25,10 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestContactSource(t *testing.T) {
 	t.Parallel()
 
-	providertest.RunContactSource(t, func(t *testing.T, n int) providertest.Sandbox {
-		t.Helper()
-		return newAccount(t, sandbox.Config{Contacts: n}, nil)
-	})
+	providertest.ContactSource{
+		Limits: pipedrive.New(pipedrive.Config{}).Limits, LargestPage: 500, Emails: 10, Phones: 10, Timeless: true, SaysDeleted: true,
+		Account: func(t *testing.T, n int) providertest.Sandbox {
+			t.Helper()
+			return newAccount(t, sandbox.Config{Contacts: n}, nil)
+		},
+	}.Run(t)
 }
 
 // What we ask, and what the sandbox answers, is what Pipedrive's own documents describe.
@@ -36,7 +39,7 @@ func TestTrafficFollowsTheProvidersDocuments(t *testing.T) {
 	t.Parallel()
 
 	a := newAccount(t, sandbox.Config{Contacts: 700}, func(base http.RoundTripper) http.RoundTripper { return spectest.Transport(t, base) })
-	source := a.Source(t, 0)
+	source := a.Source(t, providertest.SourceOptions{})
 	first, err := source.ListContacts(t.Context(), providers.ListRequest{})
 	require.NoError(t, err)
 	for _, req := range []providers.ListRequest{{Cursor: first.Next}, {UpdatedSince: time.Now().Add(-time.Hour), Limit: 100_000}} {
@@ -93,11 +96,15 @@ func newAccount(t *testing.T, cfg sandbox.Config, wrap func(http.RoundTripper) h
 }
 
 // Source implements providertest.Sandbox.
-func (a *account) Source(t *testing.T, timeout time.Duration) providers.ContactSource {
+func (a *account) Source(t *testing.T, o providertest.SourceOptions) providers.ContactSource {
 	t.Helper()
 	cfg := a.config
-	cfg.Timeout = timeout
-	return pipedrive.New(cfg).Contacts(providers.Account{ExternalID: "4242:7001", APIDomain: a.domain}, a.client)
+	cfg.Timeout = o.Timeout
+	client := *a.client
+	if o.Transport != nil {
+		client.Transport = o.Transport(client.Transport)
+	}
+	return pipedrive.New(cfg).Contacts(providers.Account{ExternalID: "4242:7001", APIDomain: a.domain}, &client)
 }
 
 // Put implements providertest.Sandbox.
@@ -106,9 +113,10 @@ func (a *account) Put(t *testing.T, p providertest.Person) {
 	record := map[string]any{
 		"id": json.Number(p.ID), "name": p.Name, "is_deleted": false, "update_time": nil,
 		"custom_fields": map[string]any{strings.Repeat("0f", 20): p.Note},
+		"emails":        typed(p.Emails), "phones": typed(p.Phones),
 	}
-	if p.Email != "" {
-		record["emails"] = []map[string]any{{"value": p.Email, "primary": true, "label": "work"}}
+	if p.Bare {
+		record = map[string]any{"id": json.Number(p.ID), "name": nil, "emails": nil, "phones": nil, "owner_id": nil, "custom_fields": nil, "update_time": nil}
 	}
 	if !p.UpdatedAt.IsZero() {
 		record["update_time"] = p.UpdatedAt.UTC().Format(time.RFC3339)
@@ -116,6 +124,14 @@ func (a *account) Put(t *testing.T, p providertest.Person) {
 	text, err := json.Marshal(record)
 	require.NoError(t, err)
 	require.NoError(t, a.fake.Put(sandbox.DefaultCompany, string(text)))
+}
+
+func typed(values []string) []map[string]any {
+	list := make([]map[string]any, len(values))
+	for i, v := range values {
+		list[i] = map[string]any{"value": v, "primary": i == 0, "label": "work"}
+	}
+	return list
 }
 
 // Update implements providertest.Sandbox.
