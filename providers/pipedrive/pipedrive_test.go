@@ -178,6 +178,16 @@ func (a *account) Calls(t *testing.T) int { t.Helper(); return a.fake.Calls()[pe
 
 const persons = "/api/v2/persons"
 
+// kinds are the fake's faults for what may go wrong.
+var kinds = map[providertest.Trouble]sandbox.Kind{
+	providertest.Reset: sandbox.FaultReset, providertest.Hang: sandbox.FaultHang, providertest.Drip: sandbox.FaultDrip,
+	providertest.CutOff: sandbox.FaultTruncate, providertest.HalfJSON: sandbox.FaultMalformed, providertest.EmptyBody: sandbox.FaultEmpty200,
+	providertest.SaysFailed: sandbox.FaultSuccessFalse, providertest.ServerError: sandbox.Fault500, providertest.BadGateway: sandbox.Fault502,
+	providertest.Maintenance: sandbox.Fault503HTML, providertest.Burst: sandbox.Fault429, providertest.DaySpent: sandbox.FaultDaily429,
+	providertest.TokenRefused: sandbox.Fault401, providertest.Closed: sandbox.Fault402, providertest.Firewall: sandbox.FaultHTML403,
+	providertest.Retired: sandbox.Fault410, providertest.LostCursor: sandbox.FaultBadCursor,
+}
+
 // Play implements providertest.Sandbox.
 func (a *account) Play(t *testing.T, trouble providertest.Trouble) {
 	t.Helper()
@@ -186,19 +196,11 @@ func (a *account) Play(t *testing.T, trouble providertest.Trouble) {
 		providertest.OtherJSON: {Body: `{"success":true,"data":{"items":[]}}`},
 		providertest.Elsewhere: {Status: http.StatusFound, Header: http.Header{"Location": {"http://other.example.com/"}}},
 	}
-	faults := map[providertest.Trouble]sandbox.Kind{
-		providertest.Reset: sandbox.FaultReset, providertest.Hang: sandbox.FaultHang, providertest.Drip: sandbox.FaultDrip,
-		providertest.CutOff: sandbox.FaultTruncate, providertest.HalfJSON: sandbox.FaultMalformed, providertest.EmptyBody: sandbox.FaultEmpty200,
-		providertest.SaysFailed: sandbox.FaultSuccessFalse, providertest.ServerError: sandbox.Fault500, providertest.BadGateway: sandbox.Fault502,
-		providertest.Maintenance: sandbox.Fault503HTML, providertest.Burst: sandbox.Fault429, providertest.DaySpent: sandbox.FaultDaily429,
-		providertest.TokenRefused: sandbox.Fault401, providertest.Closed: sandbox.Fault402, providertest.Firewall: sandbox.FaultHTML403,
-		providertest.Retired: sandbox.Fault410, providertest.LostCursor: sandbox.FaultBadCursor,
-	}
 	if answer, ok := scripts[trouble]; ok {
 		a.fake.Script(persons, answer)
 		return
 	}
-	kind, ok := faults[trouble]
+	kind, ok := kinds[trouble]
 	require.True(t, ok, "the fake cannot play %q", trouble)
 	require.NoError(t, a.fake.Faults(sandbox.Fault{Path: persons, Kind: kind, Times: sandbox.Forever}))
 }
