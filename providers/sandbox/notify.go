@@ -206,7 +206,7 @@ func (o *outbox) take() *dispatch {
 		o.working--
 		return nil
 	}
-	return heap.Pop(&o.queue).(*dispatch) //nolint:forcetypeassert,errcheck // the queue holds nothing else
+	return heap.Pop(&o.queue).(*dispatch)
 }
 
 // try makes an attempt of a delivery and settles what comes of it.
@@ -310,7 +310,7 @@ func (q dispatches) Less(i, j int) bool {
 func (q dispatches) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 
 // Push is of heap.Interface.
-func (q *dispatches) Push(d any) { *q = append(*q, d.(*dispatch)) } //nolint:forcetypeassert,errcheck // the queue holds nothing else
+func (q *dispatches) Push(d any) { *q = append(*q, d.(*dispatch)) }
 
 // Pop is of heap.Interface.
 func (q *dispatches) Pop() any {

@@ -40,7 +40,7 @@ func (p *Pipedrive) checkSettings(s PipedriveSettings) error {
 	case s.LastPage != LastPageNull && s.LastPage != LastPageAbsent && s.LastPage != LastPageBare:
 		return fmt.Errorf("last_page %q must be null, absent or bare", s.LastPage)
 	}
-	return s.WebhookSettings.check()
+	return s.check()
 }
 
 // SetBudget gives every company n tokens until midnight UTC and n a day from
