@@ -1,15 +1,11 @@
 package sandbox
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -36,8 +32,8 @@ type hubspotNotice struct {
 	PropertiesMoved  *int    `json:"numberOfPropertiesMoved,omitempty"`
 }
 
-// hubspotBatch is the longest array of events in one delivery.
-const hubspotBatch = 100
+// hubspotEvents is the longest array of events in one delivery.
+const hubspotEvents = 100
 
 // hubspotWaits spread ten more attempts over 24 hours; by what pattern is
 // undocumented [seen: up to ten more in a day].
@@ -50,7 +46,7 @@ var hubspotWaits = []time.Duration{
 // by its client secret at the provider's time of each attempt.
 func hubspotDeliveries(target, secret string, now func() time.Time, events []hubspotNotice) []*delivery {
 	var list []*delivery
-	for batch := range slices.Chunk(events, hubspotBatch) {
+	for batch := range slices.Chunk(events, hubspotEvents) {
 		batch = slices.Clone(batch)
 		list = append(list, &delivery{
 			url: target, waits: hubspotWaits,
@@ -59,7 +55,7 @@ func hubspotDeliveries(target, secret string, now func() time.Time, events []hub
 				at := strconv.FormatInt(now().UnixMilli(), 10)
 				header := http.Header{"Content-Type": {"application/json"}}
 				header.Set("X-HubSpot-Request-Timestamp", at)
-				header.Set("X-HubSpot-Signature-v3", hubspotSignature(secret, target, string(body), at))
+				header.Set("X-HubSpot-Signature-v3", SignHubSpot(secret, target, body, at))
 				return header, body
 			},
 		})
@@ -78,26 +74,4 @@ func hubspotBody(events []hubspotNotice, attempt int) []byte {
 		panic(fmt.Sprintf("render %d events: %v", len(events), err)) // numbers and strings
 	}
 	return body
-}
-
-// hubspotSignature is version 3 of the signature of a POST: what is signed is
-// the address as it was registered, with some escapes of its query undone, the
-// raw body, and the time in milliseconds [doc: Request validation].
-func hubspotSignature(secret, target, body, at string) string {
-	m := hmac.New(sha256.New, []byte(secret))
-	_, _ = m.Write([]byte(http.MethodPost + hubspotSignedURI(target) + body + at))
-	return base64.StdEncoding.EncodeToString(m.Sum(nil))
-}
-
-var hubspotEscapes = strings.NewReplacer(
-	"%3A", ":", "%2F", "/", "%3F", "?", "%40", "@", "%21", "!", "%24", "$", "%27", "'", "%28", "(", "%29", ")",
-	"%2A", "*", "%2C", ",", "%3B", ";",
-)
-
-func hubspotSignedURI(target string) string {
-	path, query, found := strings.Cut(target, "?")
-	if !found {
-		return path
-	}
-	return path + "?" + hubspotEscapes.Replace(query)
 }
