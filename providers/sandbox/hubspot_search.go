@@ -285,21 +285,19 @@ func (q search) asWalk() (walk, bool) {
 // bound adds a condition to a walk; false if it is of another kind.
 func (w *walk) bound(c condition) bool {
 	switch {
-	case c.property == propModified && (c.operator == "GTE" || c.operator == "GT"):
-		since := c.numbers[0]
-		if c.operator == "GT" {
-			since = next(since)
+	case c.property == propModified && slices.Contains([]string{"GTE", "GT", "LTE", "LT", "EQ", "BETWEEN"}, c.operator):
+		first, last := c.numbers[0], c.numbers[len(c.numbers)-1]
+		switch c.operator {
+		case "GT":
+			first = next(first)
+		case "LTE", "EQ", "BETWEEN":
+			last = next(last)
 		}
-		if w.since == nil || since > *w.since {
-			w.since = &since
+		if c.operator[0] != 'L' && (w.since == nil || first > *w.since) {
+			w.since = &first
 		}
-	case c.property == propModified && (c.operator == "LTE" || c.operator == "LT"):
-		until := c.numbers[0]
-		if c.operator == "LTE" {
-			until = next(until)
-		}
-		if w.until == nil || until < *w.until {
-			w.until = &until
+		if c.operator[0] != 'G' && (w.until == nil || last < *w.until) {
+			w.until = &last
 		}
 	case c.property == propID && c.operator == "GT" && w.order == byID && !w.desc && c.numbers[0] >= 0:
 		after := key{0, hubspotNumber(c.numbers[0])}

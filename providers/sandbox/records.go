@@ -26,6 +26,7 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
+	archives bool                           // soft-deleted records keep their content, to be restored with it
 	tick     int64                          // what a second counts in the times: 1, or 1000 for milliseconds
 	// heard is told of each change as it is made, in order, under mu; may be nil.
 	heard func(before record, existed bool, after record)
@@ -99,7 +100,7 @@ func newRecords(size int, seed uint64, now time.Time) *records {
 
 // newMilliRecords is newRecords with times in milliseconds.
 func newMilliRecords(size int, seed uint64, now time.Time) *records {
-	s := &records{seed: seed, tick: 1000}
+	s := &records{seed: seed, tick: 1000, archives: true}
 	s.renew(size, now)
 	return s
 }
@@ -305,6 +306,7 @@ func (s *records) find(id int64) (record, bool) {
 func (s *records) store(r record) {
 	if s.heard != nil {
 		before, existed := s.find(r.id)
+		before.id = r.id
 		s.heard(before, existed, r)
 	}
 	s.changed[r.id] = r
@@ -323,15 +325,24 @@ func (s *records) put(r record) {
 func (s *records) edit(id int64, change func(*record)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.find(id)
-	if !ok || !r.living() {
+	was, ok := s.find(id)
+	if !ok || !was.living() {
 		return false
 	}
 	s.versions++
+	r := was
 	r.version = s.versions
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 	return true
+}
+
+// archived gives a record that was soft-deleted its content back.
+func (s *records) archived(was, r record) record {
+	if s.archives && r.deleted != 0 {
+		r.version, r.raw = was.version, was.raw
+	}
+	return r
 }
 
 func (r record) living() bool { return r.deleted == 0 && !r.purged }
@@ -420,12 +431,13 @@ func (r *record) softDelete(at int64, movesTime bool) {
 }
 
 func (s *records) change(id int64, change func(*record)) {
-	r, _ := s.find(id)
+	was, _ := s.find(id)
 	s.versions++
+	r := was
 	r.version = s.versions
 	r.raw = nil
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 }
 
 // pick draws n living records, spread over all of them; the caller knows that
