@@ -20,6 +20,7 @@ type HubSpot struct {
 	sandbox *Sandbox
 	site    *site
 	auth    *authority
+	outbox  *outbox
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -28,6 +29,7 @@ type HubSpot struct {
 	portals  []*portal
 	budget   budget            // requests a day and portal
 	windows  map[string]*burst // of the rolling limits, by portal and limit
+	events   int64             // the id of the last webhook event
 }
 
 // HubSpotSettings are what the control resource shows and PATCH changes.
@@ -38,6 +40,15 @@ type HubSpotSettings struct {
 	ConsentPortal int  `json:"consent_portal"`
 	// Webhooks says whether the app has subscriptions.
 	Webhooks bool `json:"webhooks"`
+	// WebhookTarget is the app's one target address, for all portals; empty means
+	// that it has none.
+	WebhookTarget string `json:"webhook_target"`
+	// WebhookObjectTypes gives events the types of newer apps: object.*, with the
+	// kind of object beside it.
+	WebhookObjectTypes bool `json:"webhook_object_types"`
+	// WebhookSameEventID gives each event the id of the one before it.
+	WebhookSameEventID bool `json:"webhook_same_event_id"`
+	WebhookSettings
 	// LatencyMS is waited before every answer, in milliseconds.
 	LatencyMS int `json:"latency_ms"`
 	// PageLimit caps a page of list and search whatever the client asks; 0 means
@@ -155,11 +166,13 @@ func newHubSpot(s *Sandbox, cfg Config) *HubSpot {
 			ConsentPortal: DefaultPortal, Webhooks: true, Burst: 110, SearchBurst: 5, TokenLifeSeconds: 1800,
 			TokenErrors: TokenErrorsByPath, Scope: "oauth crm.objects.contacts.read",
 			MergeNewID: true, MergeMovesTime: true, LostID: LostIDSurvivor, BatchMissing: BatchMissingErrors,
-			UnknownFilter: UnknownFilterError,
+			UnknownFilter:   UnknownFilterError,
+			WebhookSettings: WebhookSettings{WebhookTimeoutMS: 5000, WebhookSpeed: 1, WebhookConcurrency: mostConcurrent},
 		},
 		budget:  budget{limit: Unlimited, spent: map[int]int{}},
 		windows: map[string]*burst{},
 	}
+	h.outbox = newOutbox(s, h.site, h.settings.WebhookSettings)
 	h.auth.idle = 0 // no end of an unused refresh token is documented
 	for i := range cfg.Companies {
 		p := &portal{

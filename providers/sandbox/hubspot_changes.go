@@ -21,11 +21,6 @@ const (
 	contactRestore         = "contact.restore"
 )
 
-// changed is told of every change after it was made, under no lock: of which
-// portal, what kind, and the contacts. Of a merge these are the primary, those
-// that were lost, and the survivor, in this order.
-func (h *HubSpot) changed(_ *portal, _ string, _ []int64) {}
-
 // mergeBook knows which contacts were merged into which, by their numbers.
 type mergeBook struct {
 	mu   sync.Mutex

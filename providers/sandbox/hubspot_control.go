@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ func (h *HubSpot) Configure(change func(*HubSpotSettings)) error {
 	}
 	h.settings = next
 	h.site.setPace(time.Duration(next.LatencyMS)*time.Millisecond, next.HideDate)
+	h.outbox.configure(next.WebhookSettings)
 	for _, p := range h.portals {
 		p.index.setLag(time.Duration(next.IndexLagMS) * time.Millisecond)
 	}
@@ -60,6 +62,12 @@ func (h *HubSpot) checkSettings(s HubSpotSettings) error {
 			return fmt.Errorf("%s %q must be one of %s", choice.name, choice.value, strings.Join(choice.of, ", "))
 		}
 	}
+	if target, err := url.Parse(s.WebhookTarget); s.WebhookTarget != "" && (err != nil || target.Host == "") {
+		return fmt.Errorf("webhook_target %q must be an address such as https://app.example.com/webhooks/hubspot", s.WebhookTarget)
+	}
+	if err := s.WebhookSettings.check(); err != nil {
+		return err
+	}
 	switch {
 	case s.TokenLifeSeconds < 1:
 		return errors.New("token_life_seconds must be at least 1")
@@ -88,6 +96,15 @@ func (h *HubSpot) Calls() map[string]int { return h.site.snapshot().CallsByPath 
 // Refreshes counts the refresh requests that reached the provider, refused ones
 // included.
 func (h *HubSpot) Refreshes() int { return h.site.snapshot().Refreshes }
+
+// WebhookCounts counts the deliveries so far.
+func (h *HubSpot) WebhookCounts() WebhookCounts { return h.site.snapshot().WebhookCounts }
+
+// Replay delivers the last deliveries so many times more, up to 100, signed anew,
+// and returns how many it queued. At most the last 20,000 are known.
+func (h *HubSpot) Replay(times int, shuffle bool) (int, error) {
+	return h.outbox.replay(times, shuffle)
+}
 
 // InFlight counts the calls that the provider is answering now.
 func (h *HubSpot) InFlight() int { return h.site.snapshot().InFlight }
@@ -307,6 +324,7 @@ func (h *HubSpot) actions() map[string]action {
 			h.ExpireAccessTokens()
 			return map[string]bool{"expired": true}, nil
 		}),
+		"replay": h.outbox.replayAction,
 		"reset": hubspotAction(func(struct{}) (any, error) {
 			h.ResetCounters()
 			return h.status(), nil

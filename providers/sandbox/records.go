@@ -26,8 +26,8 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
-	archives bool                           // soft-deleted records keep their content, to be restored with it
-	tick     int64                          // what a second counts in the times: 1, or 1000 for milliseconds
+	archives bool  // soft-deleted records keep their content, to be restored with it
+	tick     int64 // what a second counts in the times: 1, or 1000 for milliseconds
 	// heard is told of each change as it is made, in order, under mu; may be nil.
 	heard func(before record, existed bool, after record)
 }
