@@ -25,14 +25,9 @@ type ask struct {
 	everWorked bool // see [providers.Account]
 }
 
-// refusal is the envelope of bad answers; every field may be missing [doc: Error handling].
-type refusal struct {
-	Status        string `json:"status"`
-	Message       string `json:"message"` // may quote a person's data: it is never kept [rule]
-	Category      string `json:"category"`
-	PolicyName    string `json:"policyName"`
-	CorrelationID string `json:"correlationId"`
-}
+// refusal is the envelope of bad answers; every member may be missing [doc: Error handling]. Its message may quote a
+// person's data: it is never kept [rule].
+type refusal struct{ Status, Message, Category, PolicyName, CorrelationID string }
 
 // do asks, and reads a good answer into v; any other becomes an [*providers.Error].
 func (a ask) do(ctx context.Context, h *providers.HTTP, r providers.Request, v any) (*providers.Answer, error) {
@@ -41,7 +36,7 @@ func (a ask) do(ctx context.Context, h *providers.HTTP, r providers.Request, v a
 		return nil, err
 	}
 	var told refusal
-	_ = json.Unmarshal(answer.Body, &told, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // a page has none
+	_ = json.Unmarshal(answer.Body, &told, json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // a page has none
 	if !answer.OK() {
 		return answer, a.refused(answer, told)
 	}

@@ -51,7 +51,7 @@ func New(cfg Config) *providers.Provider {
 	return &providers.Provider{
 		Name: "hubspot", Title: "HubSpot", Kind: providers.CRM, OAuth: cfg.oauth(),
 		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
-			return &contacts{base: cfg.APIBaseURL + pathCRM + "/contacts", http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
+			return &contacts{url: cfg.APIBaseURL + pathCRM + "/contacts", http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
 		},
 		Changes: &providers.Changes{Read: cfg.readChanges},
 		Limits: providers.Limits{

@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -47,10 +46,12 @@ func read(raw jsontext.Value) (one providers.Contact, lost []providers.Contact, 
 	case err != nil:
 		return one, nil, &providers.RecordError{Reason: "bad_time", Field: modified, Detail: p(modified)}
 	}
-	var custom []byte
-	if rest := map[string]string{"company": p("company"), "lifecyclestage": p("lifecyclestage")}; rest["company"]+rest["lifecyclestage"] != "" {
-		maps.DeleteFunc(rest, func(_, value string) bool { return value == "" })
-		custom, _ = json.Marshal(rest, json.Deterministic(true)) // of texts
+	custom, _ := json.Marshal(struct { // of texts
+		Company string `json:"company,omitzero"`
+		Stage   string `json:"lifecyclestage,omitzero"`
+	}{p("company"), p("lifecyclestage")})
+	if string(custom) == "{}" {
+		custom = nil
 	}
 	created, _ := providers.ParseTime(p("createdate")) // nothing is decided by it
 	one = providers.Contact{
