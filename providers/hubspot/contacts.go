@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -36,7 +37,7 @@ func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) 
 
 func (c *contacts) list(ctx context.Context, op string, after providers.Cursor, limit int, archived bool) (providers.Page, error) {
 	q := query(archived)
-	q.Set("limit", strconv.Itoa(atMost(maxList, limit)))
+	q.Set("limit", strconv.Itoa(min(cmp.Or(limit, maxList), maxList)))
 	if after != "" {
 		q.Set("after", string(after))
 	}
@@ -45,13 +46,6 @@ func (c *contacts) list(ctx context.Context, op string, after providers.Cursor, 
 
 func query(archived bool) url.Values {
 	return url.Values{"archived": {strconv.FormatBool(archived)}, "properties": {properties}}
-}
-
-func atMost(most, limit int) int {
-	if limit == 0 {
-		return most
-	}
-	return min(limit, most)
 }
 
 // changed is a page of the records changed in a window, in the order of ids: search's own cursor counts rows, and loses
@@ -68,7 +62,7 @@ func (c *contacts) changed(ctx context.Context, op string, req providers.ListReq
 	if upper != 0 {
 		filters = append(filters, where(modified, "LTE", upper))
 	}
-	page, err := c.search(ctx, op, atMost(maxSearch, req.Limit), filters...)
+	page, err := c.search(ctx, op, min(cmp.Or(req.Limit, maxSearch), maxSearch), filters...)
 	if err != nil || page.Next == "" { // a short page alone is no end
 		return page, err
 	}

@@ -27,7 +27,13 @@ type ask struct {
 
 // refusal is the envelope of bad answers; every member may be missing [doc: Error handling]. Its message may quote a
 // person's data: it is never kept [rule].
-type refusal struct{ Status, Message, Category, PolicyName, CorrelationID string }
+type refusal struct{ Status, Message, Category, PolicyName, CorrelationID, Error, ErrorDescription string }
+
+// tell reads the envelope; a page of a proxy has none.
+func tell(answer *providers.Answer) (told refusal) {
+	_ = json.Unmarshal(answer.Body, &told, json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return told
+}
 
 // do asks, and reads a good answer into v; any other becomes an [*providers.Error].
 func (a ask) do(ctx context.Context, h *providers.HTTP, r providers.Request, v any) (*providers.Answer, error) {
@@ -35,13 +41,9 @@ func (a ask) do(ctx context.Context, h *providers.HTTP, r providers.Request, v a
 	if err != nil {
 		return nil, err
 	}
-	var told refusal
-	_ = json.Unmarshal(answer.Body, &told, json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // a page has none
-	if !answer.OK() {
+	told := tell(answer)
+	if !answer.OK() || told.Status == "error" {
 		return answer, a.refused(answer, told)
-	}
-	if told.Status == "error" { // not documented for a 200: as a 500
-		return answer, &providers.Error{Kind: providers.Transient, Op: a.op, Status: answer.Status, Code: providers.Redact(told.Category)}
 	}
 	return answer, answer.Decode(a.op, v)
 }
@@ -78,7 +80,7 @@ func (a ask) refused(answer *providers.Answer, told refusal) *providers.Error {
 		return pause(e, 2*time.Second)
 	case status == http.StatusTooManyRequests, status == statusMoving:
 		return limited(e, answer, told)
-	case status >= 500, status == http.StatusRequestTimeout:
+	case status >= 500, status == http.StatusRequestTimeout, answer.OK(): // a 200 that says it failed
 		e.Kind = providers.Transient
 	case status < 400, status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone,
 		status == http.StatusRequestURITooLong, status == http.StatusUnsupportedMediaType:

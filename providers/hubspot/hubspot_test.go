@@ -302,9 +302,6 @@ func (h *tokenHost) Play(t *testing.T, trouble providertest.Trouble) {
 	h.play(t, "/oauth/v3/token", trouble)
 }
 
-// Recover implements providertest.OAuthSandbox.
-func (h *tokenHost) Recover(t *testing.T) { h.account.Recover(t) }
-
 // notifier is the fake as one that tells of changes.
 type notifier struct{ *account }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/oauth2"
 
 	"example.com/enlace/providers"
@@ -56,15 +55,11 @@ var tokenKinds = map[string]providers.ErrorKind{ //nolint:gochecknoglobals // a 
 
 // tokenRefusal goes by the word; without one that we know it is no refusal of a person or of our app.
 func tokenRefusal(answer *providers.Answer) *providers.Error {
-	var body struct {
-		Status, Message, Error string
-		Description            string `json:"error_description"`
-	}
-	_ = json.Unmarshal(answer.Body, &body, json.MatchCaseInsensitiveNames(true)) // a page of a proxy has none of them
-	e := &providers.Error{Status: answer.Status, Code: strings.ToUpper(cmp.Or(body.Error, body.Status)), Detail: cmp.Or(body.Description, body.Message)}
+	told := tell(answer)
+	e := &providers.Error{Status: answer.Status, Code: strings.ToUpper(cmp.Or(told.Error, told.Status)), Detail: cmp.Or(told.ErrorDescription, told.Message)}
 	switch kind := tokenKinds[e.Code]; {
 	case answer.Status == http.StatusTooManyRequests || answer.Status == statusMoving:
-		return limited(e, answer, refusal{})
+		return limited(e, answer, told)
 	case answer.Status == http.StatusForbidden && !answer.JSON():
 		return pause(e, 15*time.Minute)
 	case answer.Status >= 500 || kind == "" && answer.Status != http.StatusUnauthorized:

@@ -65,7 +65,7 @@ func (h *HubSpot) checkSettings(s HubSpotSettings) error {
 	if target, err := url.Parse(s.WebhookTarget); s.WebhookTarget != "" && (err != nil || target.Host == "") {
 		return fmt.Errorf("webhook_target %q must be an address such as https://app.example.com/webhooks/hubspot", s.WebhookTarget)
 	}
-	if err := s.WebhookSettings.check(); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	switch {
