@@ -156,7 +156,7 @@ func (h *HubSpot) Put(portal int, contact string) error {
 	if err != nil || o.Properties == nil {
 		return errors.New("a contact needs an id of digits, and properties")
 	}
-	r := record{id: hubspotNumber(int64(id)), updated: noTime, raw: []byte(contact)} //nolint:gosec // of 62 bits
+	r := record{id: hubspotNumber(int64(id)), updated: noTime, raw: []byte(contact)}
 	if r.added, err = millis(&o.CreatedAt); err != nil {
 		return err
 	}

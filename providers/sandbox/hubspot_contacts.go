@@ -116,7 +116,7 @@ func parseList(query url.Values) (limit int, archived bool, after *int64, refuse
 		if err != nil {
 			return invalid("after is not a valid paging cursor", "after")
 		}
-		number := hubspotNumber(int64(id)) //nolint:gosec // of 62 bits
+		number := hubspotNumber(int64(id))
 		after = &number
 	}
 	return limit, archived, after, nil
@@ -153,7 +153,7 @@ func (h *HubSpot) lookUp(p *portal, id string, archived bool, settings HubSpotSe
 	if err != nil {
 		return record{}, false
 	}
-	number := hubspotNumber(int64(parsed)) //nolint:gosec // of 62 bits
+	number := hubspotNumber(int64(parsed))
 	if survivor, lost := p.merges.survivor(number); lost {
 		if settings.LostID != LostIDSurvivor {
 			return record{}, false

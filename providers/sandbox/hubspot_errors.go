@@ -36,7 +36,7 @@ const (
 	FaultHubSpotBadRedirect  Kind = "bad_redirect_uri"    // v1's words: another redirect_uri
 	FaultHubSpotBadRefresh   Kind = "bad_refresh_token"   // v1's words: the refresh token is refused
 	FaultHubSpotBadClientID  Kind = "bad_client_id"       // v1's words: our id is refused
-	FaultHubSpotBadSecret    Kind = "bad_client_secret"   // v1's words: our secret is refused
+	FaultHubSpotBadSecret    Kind = "bad_client_secret"   //nolint:gosec // v1's words: our secret is refused
 	FaultHubSpotForeign      Kind = "foreign_token"       // v1's words: the token belongs to another app
 	FaultHubSpotForeignOAuth Kind = "foreign_token_oauth" // the same in OAuth's words
 )
@@ -167,22 +167,25 @@ func (h *HubSpot) refuseToken(w http.ResponseWriter, r *http.Request, f tokenFai
 
 // hubspotAnswers are the faults that HubSpot answers in its own words.
 func hubspotAnswers() map[Kind]Answer {
-	with := func(a Answer, fields ...string) Answer {
+	with := func(a Answer, header map[string]string) Answer {
 		a.Header = http.Header{}
-		for i := 0; i < len(fields); i += 2 {
-			a.Header.Set(fields[i], fields[i+1])
+		for name, value := range header {
+			a.Header.Set(name, value)
 		}
 		return a
 	}
-	window := []string{"X-HubSpot-RateLimit-Max", "110", "X-HubSpot-RateLimit-Remaining", "0", "X-HubSpot-RateLimit-Interval-Milliseconds", "10000"}
+	retryAfter := func(seconds string) map[string]string { return map[string]string{"Retry-After": seconds} }
+	window := map[string]string{
+		"X-HubSpot-RateLimit-Max": "110", "X-HubSpot-RateLimit-Remaining": "0", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+	}
 	tenSecondly := overLimit(policyTenSecondly, false).answer()
 	silent := hubspotRefusal(http.StatusTooManyRequests, "RATE_LIMITS", "Too many requests.")
 	moving := hubspotRefusal(477, "MIGRATION_IN_PROGRESS", "This account is being moved to another data center.").answer()
 	answers := map[Kind]Answer{
-		Fault429: with(tenSecondly, window...), FaultHubSpotBare429: with(overLimit(policyTenSecondly, true).answer(), window...),
+		Fault429: with(tenSecondly, window), FaultHubSpotBare429: with(overLimit(policyTenSecondly, true).answer(), window),
 		FaultHubSpotSilent429: silent.answer(), FaultHubSpotSecondly: overLimit(policySecondly, false).answer(),
-		FaultHubSpotRetryAfter: with(tenSecondly, "Retry-After", "7"), FaultDaily429: overLimit(policyDaily, false).answer(),
-		FaultHubSpotMoving: with(moving, "Retry-After", "600"), FaultHubSpotMovingBare: moving,
+		FaultHubSpotRetryAfter: with(tenSecondly, retryAfter("7")), FaultDaily429: overLimit(policyDaily, false).answer(),
+		FaultHubSpotMoving: with(moving, retryAfter("600")), FaultHubSpotMovingBare: moving,
 		Fault401: expiredAuthentication.answer(), FaultHubSpotInvalidAuth: invalidAuthentication.answer(),
 		Fault402:               hubspotRefusal(http.StatusPaymentRequired, "PAYMENT_REQUIRED", "This account's subscription does not cover this.").answer(),
 		Fault403Scope:          missingScope(scopeContacts).answer(),
@@ -195,7 +198,7 @@ func hubspotAnswers() map[Kind]Answer {
 		FaultHubSpotLocked:     hubspotRefusal(http.StatusLocked, "LOCKED", "The record is locked; try again later.").answer(),
 		Fault500:               hubspotError{Message: "internal error"}.refusal(http.StatusInternalServerError).answer(),
 		FaultHubSpot503:        hubspotError{Message: "service unavailable"}.refusal(http.StatusServiceUnavailable).answer(),
-		FaultHubSpotRedirect:   with(Answer{Status: http.StatusMovedPermanently, Body: "<html></html>"}, "Location", "https://api.hubapi.example/elsewhere"),
+		FaultHubSpotRedirect:   with(Answer{Status: http.StatusMovedPermanently, Body: "<html></html>"}, map[string]string{"Location": "https://api.hubapi.example/elsewhere"}),
 		FaultHubSpotHTML200:    {Body: "<html><body>HubSpot is loading</body></html>\n"},
 		FaultHubSpotBare400:    {Status: http.StatusBadRequest, Body: "{}"},
 		FaultBadCursor:         validationError("after is not a valid paging cursor", "INVALID_AFTER", "after").answer(),

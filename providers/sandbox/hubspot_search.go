@@ -132,7 +132,7 @@ func (a searchRequest) parse(settings HubSpotSettings) (search, error) {
 		if err != nil {
 			return q, errors.New("after must be an integer")
 		}
-		q.offset = int(offset) //nolint:gosec // of 31 bits
+		q.offset = int(offset)
 	}
 	if q.offset+q.limit > searchMostResults {
 		return q, fmt.Errorf("search cannot go past %d results", searchMostResults)
