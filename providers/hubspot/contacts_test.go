@@ -58,7 +58,7 @@ func TestRecordsAreReadAsTheProviderWritesThem(t *testing.T) {
 	t.Parallel()
 
 	page, err := answers(`{"results":[
-		{"id":"501","properties":{"email":"zoe@example.com","hs_additional_emails":"z.old@example.com; ;zoe@example.org; zoe@example.com","firstname":"Zoë","lastname":"O’Brien-Łukasz",
+		{"id":"501","properties":{"email":"zoe@example.com","hs_additional_emails":"z.old@example.com; ; zoe@example.org; zoe@example.com","firstname":"Zoë","lastname":"O’Brien-Łukasz",
 			"phone":"0049 (0) 30 / 1234-56","mobilephone":"☎","jobtitle":"CTO","company":"Café","lifecyclestage":"lead","hubspot_owner_id":"7001","createdate":"2019-02-28T23:59:59.001Z",
 			"lastmodifieddate":"2026-11-24T10:00:00.120Z","hs_object_id":"501","unasked":"x","hs_merged_object_ids":"388;401;501; ","hs_calculated_merged_vids":"401:1795593600000;77:1795593600000"},
 			"createdAt":"2019-02-28T23:59:59.001Z","updatedAt":"2026-11-24T10:00:00.720Z","archived":false},

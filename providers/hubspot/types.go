@@ -74,11 +74,14 @@ func mergedInto(survivor, id string) providers.Contact {
 	return providers.Contact{ExternalID: id, MergedInto: survivor, Deleted: true}
 }
 
-// addresses drops blanks and doubles; the first one is the primary.
+// addresses drops blanks and doubles. The first one is the primary, as a person typed it; the others were one text.
 func addresses(label string, values ...string) (list []providers.Address) {
 	for i, value := range values {
-		double := func(a providers.Address) bool { return a.Value == strings.TrimSpace(value) }
-		if strings.TrimSpace(value) != "" && !slices.ContainsFunc(list, double) {
+		trimmed := strings.TrimSpace(value)
+		if i > 0 {
+			value = trimmed
+		}
+		if trimmed != "" && !slices.ContainsFunc(list, func(a providers.Address) bool { return strings.TrimSpace(a.Value) == trimmed }) {
 			list = append(list, providers.Address{Value: value, Label: label, Primary: i == 0 && label != "mobilephone"})
 		}
 	}

@@ -120,13 +120,13 @@ func TestHubSpotTellsOfAMerge(t *testing.T) {
 			events, _ := g.all()
 			require.Len(t, events, 1+len(done.Lost), "the merge, and a deletion for each id that ended")
 			require.Equal(t, "contact.merge", events[0]["subscriptionType"])
-			require.Equal(t, float64(done.Survivor), events[0]["objectId"])
-			require.Equal(t, float64(done.Survivor), events[0]["newObjectId"])
-			require.Equal(t, float64(hubID), events[0]["primaryObjectId"])
+			require.EqualValues(t, done.Survivor, events[0]["objectId"])
+			require.EqualValues(t, done.Survivor, events[0]["newObjectId"])
+			require.EqualValues(t, hubID, events[0]["primaryObjectId"])
 			require.Equal(t, []any{float64(hubID + 1)}, events[0]["mergedObjectIds"])
 			for i, lost := range done.Lost {
 				require.Equal(t, "contact.deletion", events[1+i]["subscriptionType"])
-				require.Equal(t, float64(lost), events[1+i]["objectId"])
+				require.EqualValues(t, lost, events[1+i]["objectId"])
 			}
 		})
 	}
