@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/providers/hubspot"
 	"example.com/enlace/providers/pipedrive"
 	"example.com/enlace/providers/sandbox"
 )
@@ -33,6 +34,16 @@ func adapters() []adapter {
 				})
 			},
 			sandbox: map[string]string{"AUTH_BASE_URL": "/sandbox/pipedrive", "API_BASE_URL": "/sandbox/pipedrive"},
+		},
+		{
+			name: "hubspot", title: "HubSpot", prefix: "HUBSPOT",
+			make: func(cfg *config) *providers.Provider {
+				return hubspot.New(hubspot.Config{
+					ClientID: cfg.HubSpotClientID, ClientSecret: cfg.HubSpotClientSecret.reveal(),
+					AuthBaseURL: string(cfg.HubSpotAuthBaseURL), APIBaseURL: string(cfg.HubSpotAPIBaseURL),
+				})
+			},
+			sandbox: map[string]string{"AUTH_BASE_URL": "/sandbox/hubspot", "API_BASE_URL": "/sandbox/hubspot"},
 		},
 	}
 }
@@ -101,7 +112,7 @@ func (c *config) set(v variable) {
 // unused names the variables of providers that this version has no adapter for.
 func unused(cfg *config) []string {
 	var names []string
-	for _, name := range []string{"ZOHO_CLIENT_ID", "HUBSPOT_CLIENT_ID", "WHATSAPP_ACCESS_TOKEN", "TWILIO_ACCOUNT_SID"} {
+	for _, name := range []string{"ZOHO_CLIENT_ID", "WHATSAPP_ACCESS_TOKEN", "TWILIO_ACCOUNT_SID"} {
 		if cfg.has(name) {
 			names = append(names, name)
 		}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,7 +65,7 @@ func mountControl(mux *http.ServeMux, name string, c controls) {
 
 func listContacts(w http.ResponseWriter, r *http.Request, c controls) {
 	query := r.URL.Query()
-	company, err := number(query.Get("company"), 0)
+	company, err := number(cmp.Or(query.Get("company"), query.Get("portal")), 0)
 	var after, limit int64
 	if err == nil {
 		after, err = number(query.Get("after"), 0)

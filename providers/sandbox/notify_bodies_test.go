@@ -47,7 +47,7 @@ func TestHubSpotSignature(t *testing.T) {
 		"https://hooks.example.com/webhooks/hubspot":               "s6zxz10/KpCid9ea9vh4rWbM2+Sh/MUUPbjhbzE/3ug=",
 		"https://hooks.example.com/webhooks/hubspot?src=a%3Ab%2Fc": "fQGiMq4ZsH7v61KZVUipULN57EJGdu61sa0wmjqc2xo=",
 	} {
-		require.Equal(t, want, hubspotSignature("test-client-secret-0001", target, body, "1795593600000"), target)
+		require.Equal(t, want, SignHubSpot("test-client-secret-0001", target, []byte(body), "1795593600000"), target)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestHubSpotDeliveries(t *testing.T) {
 	now = now.Add(time.Minute) // each attempt is signed for its own time
 	header, body := list[0].render(2)
 	require.Equal(t, "1795593660000", header.Get("X-HubSpot-Request-Timestamp"))
-	require.Equal(t, hubspotSignature(secret, target, string(body), "1795593660000"), header.Get("X-HubSpot-Signature-v3"))
+	require.Equal(t, SignHubSpot(secret, target, body, "1795593660000"), header.Get("X-HubSpot-Signature-v3"))
 	var raw []json.RawMessage
 	require.NoError(t, json.Unmarshal(body, &raw))
 	require.JSONEq(t, `{"eventId":1001,"subscriptionId":9,"portalId":4242,"appId":55,"occurredAt":1795593590123,"subscriptionType":"contact.propertyChange",

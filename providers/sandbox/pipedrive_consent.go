@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// consentPage is what the user sees on the way from enlace to Pipedrive.
+// consentPage is what the user sees on the way from enlace to a CRM.
 var consentPage = template.Must(template.New("consent").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Connect to Pipedrive (sandbox)</title>
+<title>Connect to {{.Provider}} (sandbox)</title>
 <style>
 :root { color-scheme: light dark; }
 * { box-sizing: border-box; }
@@ -36,8 +36,8 @@ button:focus-visible, label:focus-within { outline: 2px solid #4c8dff; outline-o
 </head>
 <body>
 <main>
-<small>Sandbox: not the real Pipedrive</small>
-<h1>enlace asks for access to your Pipedrive account</h1>
+<small>Sandbox: not the real {{.Provider}}</small>
+<h1>enlace asks for access to your {{.Provider}} account</h1>
 <p>It will be able to: {{.Scope}}</p>
 <form method="post" action="{{.Action}}">
 <input type="hidden" name="client_id" value="{{.ClientID}}">
@@ -60,7 +60,7 @@ button:focus-visible, label:focus-within { outline: 2px solid #4c8dff; outline-o
 // errorPage answers a consent that cannot go on; the user is not sent back,
 // since the address to go to is what is wrong.
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Pipedrive (sandbox)</title></head>
+<html lang="en"><head><meta charset="utf-8"><title>Sandbox</title></head>
 <body><h1>This request cannot be authorised</h1><p>{{.}}</p></body></html>
 `))
 
@@ -77,7 +77,7 @@ func (p *Pipedrive) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = consentPage.Execute(w, map[string]any{
-		"Scope": settings.Scope, "ClientID": query.Get("client_id"), "RedirectURI": query.Get("redirect_uri"),
+		"Provider": "Pipedrive", "Scope": settings.Scope, "ClientID": query.Get("client_id"), "RedirectURI": query.Get("redirect_uri"),
 		"State": query.Get("state"), "HasState": query.Has("state"),
 		"Companies": p.Companies(), "Chosen": settings.ConsentCompany, "Action": "authorize",
 	})

@@ -26,6 +26,8 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
+	archives bool  // soft-deleted records keep their content, to be restored with it
+	tick     int64 // what a second counts in the times: 1, or 1000 for milliseconds
 	// heard is told of each change as it is made, in order, under mu; may be nil.
 	heard func(before record, existed bool, after record)
 }
@@ -34,7 +36,7 @@ type records struct {
 // version, or is in raw.
 type record struct {
 	id             int64
-	added, updated int64 // Unix seconds; noTime for null
+	added, updated int64 // Unix time in ticks of the records; noTime for null
 	version        int   // 0 as generated
 	deleted        int64 // when it was soft-deleted, 0 if it wasn't
 	purged         bool
@@ -91,9 +93,21 @@ const (
 const retention = 30 * 24 * time.Hour
 
 func newRecords(size int, seed uint64, now time.Time) *records {
-	s := &records{seed: seed}
+	s := &records{seed: seed, tick: 1}
 	s.renew(size, now)
 	return s
+}
+
+// newMilliRecords is newRecords with times in milliseconds.
+func newMilliRecords(size int, seed uint64, now time.Time) *records {
+	s := &records{seed: seed, tick: 1000, archives: true}
+	s.renew(size, now)
+	return s
+}
+
+// stamp is a moment as the records count time.
+func (s *records) stamp(at time.Time) int64 {
+	return at.Unix()*s.tick + int64(at.Nanosecond())*s.tick/int64(time.Second)
 }
 
 // renew forgets all changes and generates size records. Their times end with
@@ -102,21 +116,21 @@ func (s *records) renew(size int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.size, s.lastID, s.versions, s.draws = int64(size), int64(size), 0, 0
-	s.begun = time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC).Unix()
-	s.ended = max(s.begun, time.Date(now.UTC().Year(), 1, 1, 0, 0, 0, 0, time.UTC).Unix()-1)
+	s.begun = s.stamp(time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC))
+	s.ended = max(s.begun, s.stamp(time.Date(now.UTC().Year(), 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)))
 	s.changed, s.ordered = map[int64]record{}, nil
 }
 
 // generated makes record id as it was before any change.
 func (s *records) generated(id int64) record {
-	r := record{id: id, added: s.timeOf(id) - 90*86400, updated: s.timeOf(id)}
+	r := record{id: id, added: s.timeOf(id) - 90*86400*s.tick, updated: s.timeOf(id)}
 	if id%timelessEvery == 0 {
 		r.updated = noTime
 	}
 	return r
 }
 
-// timeOf spreads the records evenly, tiesOf of them on each second.
+// timeOf spreads the records evenly, tiesOf of them on each tick.
 func (s *records) timeOf(id int64) int64 {
 	group, groups := (id-1)/tiesOf, max(1, s.size/tiesOf)
 	return s.begun + (s.ended-s.begun)/groups*group
@@ -292,6 +306,7 @@ func (s *records) find(id int64) (record, bool) {
 func (s *records) store(r record) {
 	if s.heard != nil {
 		before, existed := s.find(r.id)
+		before.id = r.id
 		s.heard(before, existed, r)
 	}
 	s.changed[r.id] = r
@@ -310,15 +325,24 @@ func (s *records) put(r record) {
 func (s *records) edit(id int64, change func(*record)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.find(id)
-	if !ok || !r.living() {
+	was, ok := s.find(id)
+	if !ok || !was.living() {
 		return false
 	}
 	s.versions++
+	r := was
 	r.version = s.versions
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 	return true
+}
+
+// archived gives a record that was soft-deleted its content back.
+func (s *records) archived(was, r record) record {
+	if s.archives && r.deleted != 0 {
+		r.version, r.raw = was.version, was.raw
+	}
+	return r
 }
 
 func (r record) living() bool { return r.deleted == 0 && !r.purged }
@@ -366,8 +390,8 @@ func (s *records) mutate(m Mutation, now time.Time, deletionMovesTime bool) (Mut
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	at := now.Unix()
-	done := Mutated{At: now.Truncate(time.Second), Created: []int64{}, Updated: []int64{}, Deleted: []int64{}, Purged: []int64{}}
+	at := s.stamp(now)
+	done := Mutated{At: now.Truncate(time.Second / time.Duration(s.tick)), Created: []int64{}, Updated: []int64{}, Deleted: []int64{}, Purged: []int64{}}
 	if m.Create < 0 || m.Update < 0 || m.Delete < 0 || m.Purge < 0 {
 		return done, fmt.Errorf("numbers of records must not be negative")
 	}
@@ -407,12 +431,13 @@ func (r *record) softDelete(at int64, movesTime bool) {
 }
 
 func (s *records) change(id int64, change func(*record)) {
-	r, _ := s.find(id)
+	was, _ := s.find(id)
 	s.versions++
+	r := was
 	r.version = s.versions
 	r.raw = nil
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 }
 
 // pick draws n living records, spread over all of them; the caller knows that
@@ -420,14 +445,22 @@ func (s *records) change(id int64, change func(*record)) {
 func (s *records) pick(n int) []int64 {
 	picked := make([]int64, 0, n)
 	taken := make(map[int64]bool, n)
+	free := func(id int64) bool {
+		r, ok := s.find(id)
+		return ok && r.living() && !taken[id]
+	}
 	for len(picked) < n {
 		s.draws++
-		id := 1 + int64(mix(s.seed^s.draws)%uint64(s.lastID)) //nolint:gosec // lastID is positive where a record lives
-		for {
-			if r, ok := s.find(id); ok && r.living() && !taken[id] {
-				break
-			}
+		id := int64(1)
+		if s.lastID > 0 {
+			id += int64(mix(s.seed^s.draws) % uint64(s.lastID)) //nolint:gosec // lastID is positive
+		}
+		for tried := int64(0); !free(id) && tried < s.lastID; tried++ {
 			id = id%s.lastID + 1
+		}
+		if !free(id) { // those that are left were put in with ids below 1
+			at := slices.IndexFunc(s.sorted(byID), func(r record) bool { return free(r.id) })
+			id = s.sorted(byID)[at].id
 		}
 		taken[id] = true
 		picked = append(picked, id)

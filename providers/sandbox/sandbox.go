@@ -55,6 +55,7 @@ type Sandbox struct {
 	closeOnce sync.Once
 	outboxes  []*outbox // complete once New returns
 	pipedrive *Pipedrive
+	hubspot   *HubSpot
 }
 
 // New makes a sandbox from cfg. It starts nothing; serve Handler to use it.
@@ -71,11 +72,15 @@ func New(cfg Config) *Sandbox {
 	s := &Sandbox{clock: newClock(cfg.Now), closed: make(chan struct{})}
 	s.SetBaseURL(cfg.BaseURL)
 	s.pipedrive = newPipedrive(s, cfg)
+	s.hubspot = newHubSpot(s, cfg)
 	return s
 }
 
 // Pipedrive returns the Pipedrive fake, for tests that steer it in Go.
 func (s *Sandbox) Pipedrive() *Pipedrive { return s.pipedrive }
+
+// HubSpot returns the HubSpot fake, for tests that steer it in Go.
+func (s *Sandbox) HubSpot() *HubSpot { return s.hubspot }
 
 // SetBaseURL says where the sandbox is reached, for a server whose address is
 // only known once it listens.
@@ -106,6 +111,8 @@ func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/sandbox/pipedrive/", http.StripPrefix("/sandbox/pipedrive", s.pipedrive.handler()))
 	mountControl(mux, "pipedrive", s.pipedrive)
+	mux.Handle("/sandbox/hubspot/", http.StripPrefix("/sandbox/hubspot", s.hubspot.handler()))
+	mountControl(mux, "hubspot", s.hubspot)
 	mux.HandleFunc("/sandbox/control/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "not_found", "no such provider or action in the sandbox's control")
 	})
