@@ -26,6 +26,8 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
+	late     int64 // age in seconds from which a change shows in lists
+	now      func() time.Time
 }
 
 // record is one contact. Everything else that it shows follows from its id and
@@ -37,6 +39,21 @@ type record struct {
 	deleted        int64 // when it was soft-deleted, 0 if it wasn't
 	purged         bool
 	raw            []byte // the JSON that a test put in, else nil
+
+	stored int64   // when it was stored, if lists are late
+	before *record // what lists show until it is old enough
+}
+
+// asOf is the record as lists show it that know nothing later than at, false if
+// it was not there yet.
+func (r record) asOf(at int64) (record, bool) {
+	for r.stored > at {
+		if r.before == nil {
+			return record{}, false
+		}
+		r = *r.before
+	}
+	return r, true
 }
 
 // noTime is a null time; in ascending order nulls come first.
@@ -49,6 +66,7 @@ const (
 	byID order = iota
 	byAdded
 	byUpdated
+	byDeleted // only for changed records: no generated one is deleted
 )
 
 // key is a place in a list.
@@ -64,6 +82,8 @@ func (r record) key(o order) key {
 		return key{r.added, r.id}
 	case byUpdated:
 		return key{r.updated, r.id}
+	case byDeleted:
+		return key{r.deleted, r.id}
 	case byID:
 	}
 	return key{0, r.id}
@@ -255,12 +275,14 @@ func (w walk) takes(r record) bool {
 }
 
 func (s *records) sorted(o order) []record {
-	if list, ok := s.ordered[o]; ok {
+	if list, ok := s.ordered[o]; ok && s.late == 0 {
 		return list
 	}
 	list := make([]record, 0, len(s.changed))
 	for _, r := range s.changed {
-		list = append(list, r)
+		if r, ok := s.listed(r); ok {
+			list = append(list, r)
+		}
 	}
 	slices.SortFunc(list, func(a, b record) int { return a.key(o).compare(b.key(o)) })
 	if s.ordered == nil {
@@ -268,6 +290,56 @@ func (s *records) sorted(o order) []record {
 	}
 	s.ordered[o] = list
 	return list
+}
+
+// listed is a record as lists show it now.
+func (s *records) listed(r record) (record, bool) {
+	if s.late == 0 {
+		return r, true
+	}
+	return r.asOf(s.now().Unix() - s.late)
+}
+
+// setLate makes changes show in lists only seconds after they were made, as an
+// index does that is filled later. Those made before are not held back.
+func (s *records) setLate(seconds int64, now func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late, s.now = seconds, now
+	s.ordered = nil
+}
+
+// named is a page of records asked for by their ids; missing ones are left out.
+func (s *records) named(w walk, ids []int64) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids = slices.Sorted(slices.Values(ids))
+	for _, id := range slices.Compact(ids) {
+		r, ok := s.find(id)
+		if ok {
+			r, ok = s.listed(r)
+		}
+		if ok && w.takes(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b record) int {
+		if w.desc {
+			a, b = b, a
+		}
+		return a.key(w.order).compare(b.key(w.order))
+	})
+	found = slices.DeleteFunc(found, func(r record) bool {
+		if w.after == nil {
+			return false
+		}
+		c := r.key(w.order).compare(*w.after)
+		return c == 0 || (c < 0) != w.desc
+	})
+	if len(found) > w.limit {
+		return found[:w.limit], true
+	}
+	return found, false
 }
 
 // read finds one record, purged ones included.
@@ -288,6 +360,16 @@ func (s *records) find(id int64) (record, bool) {
 }
 
 func (s *records) store(r record) {
+	r.stored, r.before = 0, nil
+	if s.late > 0 {
+		r.stored = s.now().Unix()
+		if old, ok := s.find(r.id); ok {
+			if old.stored <= r.stored-s.late {
+				old.before = nil // nobody looks further back
+			}
+			r.before = &old
+		}
+	}
 	s.changed[r.id] = r
 	s.lastID = max(s.lastID, r.id)
 	s.ordered = nil
@@ -378,7 +460,7 @@ func (s *records) mutate(m Mutation, now time.Time, deletionMovesTime bool) (Mut
 		done.Deleted = append(done.Deleted, id)
 	}
 	for _, id := range picked[m.Update+m.Delete:] {
-		s.change(id, func(r *record) { r.purged = true })
+		s.change(id, func(r *record) { r.purged, r.deleted = true, at })
 		done.Purged = append(done.Purged, id)
 	}
 	for range m.Create {
