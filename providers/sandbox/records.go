@@ -190,7 +190,21 @@ func (s *records) boundTime(o order, id int64) int64 {
 func (s *records) page(w walk) (found []record, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.list(w)
+}
 
+// current is a page of the records as they are, also where lists are late.
+func (s *records) current(w walk) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := s.late
+	s.late = 0
+	found, more = s.list(w)
+	s.late = late
+	return found, more
+}
+
+func (s *records) list(w walk) (found []record, more bool) {
 	found = make([]record, 0, min(w.limit, 500))
 	nextGenerated, nextChanged := s.walkGenerated(w), s.walkChanged(w)
 	g, gok := nextGenerated()
@@ -285,6 +299,9 @@ func (s *records) sorted(o order) []record {
 		}
 	}
 	slices.SortFunc(list, func(a, b record) int { return a.key(o).compare(b.key(o)) })
+	if s.late > 0 {
+		return list // another one in a second
+	}
 	if s.ordered == nil {
 		s.ordered = map[order][]record{}
 	}
@@ -417,6 +434,77 @@ func (s *records) countLiving() int {
 		}
 	}
 	return n
+}
+
+// livingUpTo counts the living records with an id up to highest; 0 is no bound.
+func (s *records) livingUpTo(highest int64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if highest == 0 {
+		return s.countLiving()
+	}
+	n := int(min(s.size, highest))
+	for id, r := range s.changed {
+		if id > highest {
+			continue
+		}
+		if id >= 1 && id <= s.size {
+			n--
+		}
+		if r.living() {
+			n++
+		}
+	}
+	return n
+}
+
+// deletedPage lists deleted records that keep takes, the newest first, and says
+// whether more follow.
+func (s *records) deletedPage(skip, limit int, keep func(record) bool) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range slices.Backward(s.sorted(byDeleted)) {
+		switch {
+		case r.deleted == 0 || !keep(r):
+		case skip > 0:
+			skip--
+		case len(found) == limit:
+			return found, true
+		default:
+			found = append(found, r)
+		}
+	}
+	return found, false
+}
+
+// purge ends a record that lives or is soft-deleted; false if there is none.
+func (s *records) purge(id, at int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.find(id)
+	if !ok || r.purged {
+		return false
+	}
+	r.purged = true
+	if r.deleted == 0 {
+		r.deleted = at
+	}
+	s.store(r)
+	return true
+}
+
+// restore takes a soft-deleted record back; false if it isn't one.
+func (s *records) restore(id int64, change func(*record)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.find(id)
+	if !ok || r.deleted == 0 || r.purged {
+		return false
+	}
+	r.deleted = 0
+	change(&r)
+	s.store(r)
+	return true
 }
 
 // Mutation says how many records change. The sets are disjoint.

@@ -54,6 +54,7 @@ type Sandbox struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 	pipedrive *Pipedrive
+	zoho      *Zoho
 }
 
 // New makes a sandbox from cfg. It starts nothing; serve Handler to use it.
@@ -70,11 +71,15 @@ func New(cfg Config) *Sandbox {
 	s := &Sandbox{clock: newClock(cfg.Now), closed: make(chan struct{})}
 	s.SetBaseURL(cfg.BaseURL)
 	s.pipedrive = newPipedrive(s, cfg)
+	s.zoho = newZoho(s, cfg)
 	return s
 }
 
 // Pipedrive returns the Pipedrive fake, for tests that steer it in Go.
 func (s *Sandbox) Pipedrive() *Pipedrive { return s.pipedrive }
+
+// Zoho returns the Zoho CRM fake, for tests that steer it in Go.
+func (s *Sandbox) Zoho() *Zoho { return s.zoho }
 
 // SetBaseURL says where the sandbox is reached, for a server whose address is
 // only known once it listens.
@@ -99,6 +104,8 @@ func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/sandbox/pipedrive/", http.StripPrefix("/sandbox/pipedrive", s.pipedrive.handler()))
 	mountControl(mux, "pipedrive", s.pipedrive)
+	mux.Handle("/sandbox/zoho/", http.StripPrefix("/sandbox/zoho", s.zoho.handler()))
+	mountControl(mux, "zoho", s.zoho)
 	mux.HandleFunc("/sandbox/control/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "not_found", "no such provider or action in the sandbox's control")
 	})
