@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,11 +26,14 @@ func (h *HubSpot) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = consentPage.Execute(w, map[string]any{
-		"Provider": "HubSpot", "Scope": settings.Scope, "ClientID": query.Get("client_id"), "RedirectURI": query.Get("redirect_uri"),
-		"State": query.Get("state"), "HasState": query.Has("state"),
-		"Companies": h.Portals(), "Chosen": settings.ConsentPortal, "Action": "authorize",
-	})
+	view := consentView{
+		Provider: "HubSpot", Scope: settings.Scope, Action: "authorize", Account: "Account", Field: "portal",
+		Hidden: hidden(query, "client_id", "redirect_uri", "state"), Chosen: settings.ConsentPortal,
+	}
+	for _, p := range h.Portals() {
+		view.Choices = append(view.Choices, consentChoice{ID: p.ID, Name: p.Name, Note: fmt.Sprintf("%d contacts", p.Contacts)})
+	}
+	_ = consentPage.Execute(w, view)
 }
 
 // decide is the consent page's form.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -252,27 +251,6 @@ type pipedrivePatch struct {
 	AdvanceSeconds *int64 `json:"advance_seconds"`
 }
 
-// scriptedAnswer is one answer of a script in JSON. The body is a string, or any
-// other JSON value for itself.
-type scriptedAnswer struct {
-	Path    string            `json:"path"`
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-}
-
-func (a scriptedAnswer) answer() Answer {
-	answer := Answer{Status: a.Status, Header: http.Header{}, Body: string(a.Body)}
-	var text string
-	if json.Unmarshal(a.Body, &text) == nil {
-		answer.Body = text
-	}
-	for name, value := range a.Headers {
-		answer.Header.Set(name, value)
-	}
-	return answer
-}
-
 // patch does all of what body says, or nothing.
 func (p *Pipedrive) patch(body []byte) error {
 	p.patching.Lock()
@@ -304,10 +282,8 @@ func (p *Pipedrive) checkPatch(patch pipedrivePatch) error {
 		return errors.New("budget must be -1 (no limit) or more")
 	}
 	if patch.Answers != nil {
-		for i, a := range *patch.Answers {
-			if !strings.HasPrefix(a.Path, "/") || a.Status != 0 && (a.Status < 200 || a.Status > 599) {
-				return fmt.Errorf("answers[%d]: needs a path that begins with a slash and a status from 200 to 599", i)
-			}
+		if err := checkAnswers(*patch.Answers); err != nil {
+			return err
 		}
 	}
 	if patch.CompanyDomain != nil {
@@ -347,10 +323,7 @@ func (p *Pipedrive) apply(patch pipedrivePatch) error {
 		}
 	}
 	if patch.Answers != nil {
-		p.site.clearScripts()
-		for _, a := range *patch.Answers {
-			p.Script(a.Path, a.answer())
-		}
+		p.site.setAnswers(*patch.Answers)
 	}
 	if patch.CompanyDomain != nil {
 		company := DefaultCompany

@@ -56,6 +56,7 @@ type Sandbox struct {
 	outboxes  []*outbox // complete once New returns
 	pipedrive *Pipedrive
 	hubspot   *HubSpot
+	zoho      *Zoho
 }
 
 // New makes a sandbox from cfg. It starts nothing; serve Handler to use it.
@@ -73,6 +74,7 @@ func New(cfg Config) *Sandbox {
 	s.SetBaseURL(cfg.BaseURL)
 	s.pipedrive = newPipedrive(s, cfg)
 	s.hubspot = newHubSpot(s, cfg)
+	s.zoho = newZoho(s, cfg)
 	return s
 }
 
@@ -81,6 +83,9 @@ func (s *Sandbox) Pipedrive() *Pipedrive { return s.pipedrive }
 
 // HubSpot returns the HubSpot fake, for tests that steer it in Go.
 func (s *Sandbox) HubSpot() *HubSpot { return s.hubspot }
+
+// Zoho returns the Zoho CRM fake, for tests that steer it in Go.
+func (s *Sandbox) Zoho() *Zoho { return s.zoho }
 
 // SetBaseURL says where the sandbox is reached, for a server whose address is
 // only known once it listens.
@@ -113,6 +118,8 @@ func (s *Sandbox) Handler() http.Handler {
 	mountControl(mux, "pipedrive", s.pipedrive)
 	mux.Handle("/sandbox/hubspot/", http.StripPrefix("/sandbox/hubspot", s.hubspot.handler()))
 	mountControl(mux, "hubspot", s.hubspot)
+	mux.Handle("/sandbox/zoho/", http.StripPrefix("/sandbox/zoho", s.zoho.handler()))
+	mountControl(mux, "zoho", s.zoho)
 	mux.HandleFunc("/sandbox/control/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "not_found", "no such provider or action in the sandbox's control")
 	})
