@@ -174,7 +174,7 @@ func TestRowLevelSecurity(t *testing.T) {
 	}
 	open := []string{"integrations", "integration_sync_logs", "contacts", "incidents"}
 	closed := []string{
-		"sync_run_pages", "confirming_reads", "sync_failures", "rate_budgets", "api_keys", "sessions", "connect_sessions", "oauth_states",
+		"sync_run_pages", "confirming_reads", "sync_failures", "rate_budgets", "rate_spending", "api_keys", "sessions", "connect_sessions", "oauth_states",
 		"idempotency_keys", "audit_log",
 	}
 	var tables int

@@ -114,7 +114,9 @@ func (h *HTTP) Download(ctx context.Context, op, url string, file io.Writer, mos
 	if err != nil {
 		return nil, err
 	}
-	resp, answer, err := exchange(&h.client, op, req)
+	client := h.client
+	client.Timeout = 0 // a file takes longer than any answer
+	resp, answer, err := exchange(&client, op, req)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // controls is what the control resource of a provider does. Errors are the
@@ -20,8 +22,9 @@ type controls interface {
 	patch(body []byte) error
 	// actions are the POSTs below the resource, by their name.
 	actions() map[string]action
-	// contacts is one JSON page of the records that live at the provider.
-	contacts(company int, after int64, limit int) ([]byte, error)
+	// contacts is one JSON page of the records that live at the provider, in the
+	// account that the provider calls a company or an org.
+	contacts(account int, after int64, limit int) ([]byte, error)
 }
 
 // action answers a POST with a value that is encoded as JSON.
@@ -64,7 +67,7 @@ func mountControl(mux *http.ServeMux, name string, c controls) {
 
 func listContacts(w http.ResponseWriter, r *http.Request, c controls) {
 	query := r.URL.Query()
-	company, err := number(query.Get("company"), 0)
+	account, err := number(cmp.Or(query.Get("company"), query.Get("portal"), query.Get("org")), 0)
 	var after, limit int64
 	if err == nil {
 		after, err = number(query.Get("after"), 0)
@@ -77,7 +80,7 @@ func listContacts(w http.ResponseWriter, r *http.Request, c controls) {
 		err = errors.New("limit must be 1 to 10000")
 	}
 	if err == nil {
-		page, err = c.contacts(int(company), after, int(limit))
+		page, err = c.contacts(int(account), after, int(limit))
 	}
 	if err != nil {
 		writeProblem(w, http.StatusBadRequest, "invalid_request", err.Error())
@@ -138,4 +141,42 @@ func writeProblem(w http.ResponseWriter, status int, code, detail string) {
 		"type": "about:blank", "title": http.StatusText(status), "status": status,
 		"code": code, "detail": detail, "error": detail,
 	})
+}
+
+// scriptedAnswer is one answer of a script in JSON. The body is a string, or any
+// other JSON value for itself.
+type scriptedAnswer struct {
+	Path    string            `json:"path"`
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+}
+
+func (a scriptedAnswer) answer() Answer {
+	answer := Answer{Status: a.Status, Header: http.Header{}, Body: string(a.Body)}
+	var text string
+	if json.Unmarshal(a.Body, &text) == nil {
+		answer.Body = text
+	}
+	for name, value := range a.Headers {
+		answer.Header.Set(name, value)
+	}
+	return answer
+}
+
+func checkAnswers(answers []scriptedAnswer) error {
+	for i, a := range answers {
+		if !strings.HasPrefix(a.Path, "/") || a.Status != 0 && (a.Status < 200 || a.Status > 599) {
+			return fmt.Errorf("answers[%d]: needs a path that begins with a slash and a status from 200 to 599", i)
+		}
+	}
+	return nil
+}
+
+// setAnswers replaces all scripted answers.
+func (t *site) setAnswers(answers []scriptedAnswer) {
+	t.clearScripts()
+	for _, a := range answers {
+		t.addScript(a.Path, []Answer{a.answer()})
+	}
 }

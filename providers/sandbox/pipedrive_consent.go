@@ -1,19 +1,20 @@
 package sandbox
 
 import (
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
 )
 
-// consentPage is what the user sees on the way from enlace to Pipedrive.
+// consentPage is what the user sees on the way from enlace to a CRM.
 var consentPage = template.Must(template.New("consent").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Connect to Pipedrive (sandbox)</title>
+<title>Connect to {{.Provider}} (sandbox)</title>
 <style>
 :root { color-scheme: light dark; }
 * { box-sizing: border-box; }
@@ -36,16 +37,14 @@ button:focus-visible, label:focus-within { outline: 2px solid #4c8dff; outline-o
 </head>
 <body>
 <main>
-<small>Sandbox: not the real Pipedrive</small>
-<h1>enlace asks for access to your Pipedrive account</h1>
+<small>Sandbox: not the real {{.Provider}}</small>
+<h1>enlace asks for access to your {{.Provider}} account</h1>
 <p>It will be able to: {{.Scope}}</p>
 <form method="post" action="{{.Action}}">
-<input type="hidden" name="client_id" value="{{.ClientID}}">
-<input type="hidden" name="redirect_uri" value="{{.RedirectURI}}">
-{{if .HasState}}<input type="hidden" name="state" value="{{.State}}">{{end}}
-<fieldset>
-<legend>Company</legend>
-{{range .Companies}}<label><input type="radio" name="company" value="{{.ID}}"{{if eq .ID $.Chosen}} checked{{end}}> <span>{{.Name}}<br><small>{{.Contacts}} contacts</small></span></label>
+{{range $name, $value := .Hidden}}<input type="hidden" name="{{$name}}" value="{{$value}}">
+{{end}}<fieldset>
+<legend>{{.Account}}</legend>
+{{range .Choices}}<label><input type="radio" name="{{$.Field}}" value="{{.ID}}"{{if eq .ID $.Chosen}} checked{{end}}> <span>{{.Name}}<br><small>{{.Note}}</small></span></label>
 {{end}}</fieldset>
 <div class="actions">
 <button name="decision" value="deny">Deny</button>
@@ -57,10 +56,38 @@ button:focus-visible, label:focus-within { outline: 2px solid #4c8dff; outline-o
 </html>
 `))
 
+// consentView is what the page shows.
+type consentView struct {
+	Provider string // its name
+	Scope    string
+	Action   string            // where the form goes
+	Hidden   map[string]string // what the form sends back as it came
+	Account  string            // what the provider calls the account to choose
+	Field    string            // and the form its field
+	Choices  []consentChoice
+	Chosen   int
+}
+
+type consentChoice struct {
+	ID         int
+	Name, Note string
+}
+
+// hidden keeps the parameters named of a consent, as far as they came.
+func hidden(asked url.Values, names ...string) map[string]string {
+	kept := map[string]string{}
+	for _, name := range names {
+		if asked.Has(name) {
+			kept[name] = asked.Get(name)
+		}
+	}
+	return kept
+}
+
 // errorPage answers a consent that cannot go on; the user is not sent back,
 // since the address to go to is what is wrong.
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Pipedrive (sandbox)</title></head>
+<html lang="en"><head><meta charset="utf-8"><title>Sandbox</title></head>
 <body><h1>This request cannot be authorised</h1><p>{{.}}</p></body></html>
 `))
 
@@ -76,11 +103,14 @@ func (p *Pipedrive) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = consentPage.Execute(w, map[string]any{
-		"Scope": settings.Scope, "ClientID": query.Get("client_id"), "RedirectURI": query.Get("redirect_uri"),
-		"State": query.Get("state"), "HasState": query.Has("state"),
-		"Companies": p.Companies(), "Chosen": settings.ConsentCompany, "Action": "authorize",
-	})
+	view := consentView{
+		Provider: "Pipedrive", Scope: settings.Scope, Action: "authorize", Account: "Company", Field: "company",
+		Hidden: hidden(query, "client_id", "redirect_uri", "state"), Chosen: settings.ConsentCompany,
+	}
+	for _, c := range p.Companies() {
+		view.Choices = append(view.Choices, consentChoice{ID: c.ID, Name: c.Name, Note: fmt.Sprintf("%d contacts", c.Contacts)})
+	}
+	_ = consentPage.Execute(w, view)
 }
 
 // decide is the consent page's form.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -25,6 +24,7 @@ func (p *Pipedrive) Configure(change func(*PipedriveSettings)) error {
 	}
 	p.settings = next
 	p.site.setPace(time.Duration(next.LatencyMS)*time.Millisecond, next.HideDate)
+	p.outbox.configure(next.WebhookSettings)
 	return nil
 }
 
@@ -39,7 +39,7 @@ func (p *Pipedrive) checkSettings(s PipedriveSettings) error {
 	case s.LastPage != LastPageNull && s.LastPage != LastPageAbsent && s.LastPage != LastPageBare:
 		return fmt.Errorf("last_page %q must be null, absent or bare", s.LastPage)
 	}
-	return nil
+	return s.check()
 }
 
 // SetBudget gives every company n tokens until midnight UTC and n a day from
@@ -101,7 +101,8 @@ func (p *Pipedrive) SetContacts(company, n int) error {
 	return nil
 }
 
-// Mutate creates, updates and deletes persons of a company, stamped now.
+// Mutate creates, updates and deletes persons of a company, stamped now. As with
+// all changes but a purge and SetContacts, subscriptions are told.
 func (p *Pipedrive) Mutate(company int, m Mutation) (Mutated, error) {
 	c, err := p.companyOf(company)
 	if err != nil {
@@ -149,7 +150,8 @@ func (p *Pipedrive) Delete(company int, id int64) bool {
 	return p.edit(company, id, func(r *record) { r.softDelete(at, moves); r.raw = nil })
 }
 
-// Purge removes a living person without a trace; false if it does not live.
+// Purge removes a living person without a trace, and without a webhook; false if
+// it does not live.
 func (p *Pipedrive) Purge(company int, id int64) bool {
 	return p.edit(company, id, func(r *record) { r.purged = true })
 }
@@ -215,9 +217,10 @@ type pipedriveStatus struct {
 	Budget          int       `json:"budget"`
 	BudgetRemaining int       `json:"budget_remaining"` // of the first company
 	PipedriveSettings
-	Faults      []Fault   `json:"faults"`
-	AnswersLeft int       `json:"answers_left"`
-	Now         time.Time `json:"now"`
+	Faults        []Fault        `json:"faults"`
+	AnswersLeft   int            `json:"answers_left"`
+	Subscriptions []Subscription `json:"subscriptions"`
+	Now           time.Time      `json:"now"`
 }
 
 func (p *Pipedrive) status() any {
@@ -228,7 +231,7 @@ func (p *Pipedrive) status() any {
 	return pipedriveStatus{
 		Contacts: companies[0].Contacts, tally: p.site.snapshot(), Companies: companies,
 		Budget: limit, BudgetRemaining: p.budgetLeft(p.companies[0].id), PipedriveSettings: p.current(),
-		Faults: p.site.pending(), AnswersLeft: p.site.answersLeft(), Now: p.sandbox.Now(),
+		Faults: p.site.pending(), AnswersLeft: p.site.answersLeft(), Subscriptions: p.Subscriptions(), Now: p.sandbox.Now(),
 	}
 }
 
@@ -246,27 +249,6 @@ type pipedrivePatch struct {
 	ClientSecret  *string           `json:"client_secret"`
 	// AdvanceSeconds moves the provider's clock.
 	AdvanceSeconds *int64 `json:"advance_seconds"`
-}
-
-// scriptedAnswer is one answer of a script in JSON. The body is a string, or any
-// other JSON value for itself.
-type scriptedAnswer struct {
-	Path    string            `json:"path"`
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-}
-
-func (a scriptedAnswer) answer() Answer {
-	answer := Answer{Status: a.Status, Header: http.Header{}, Body: string(a.Body)}
-	var text string
-	if json.Unmarshal(a.Body, &text) == nil {
-		answer.Body = text
-	}
-	for name, value := range a.Headers {
-		answer.Header.Set(name, value)
-	}
-	return answer
 }
 
 // patch does all of what body says, or nothing.
@@ -300,10 +282,8 @@ func (p *Pipedrive) checkPatch(patch pipedrivePatch) error {
 		return errors.New("budget must be -1 (no limit) or more")
 	}
 	if patch.Answers != nil {
-		for i, a := range *patch.Answers {
-			if !strings.HasPrefix(a.Path, "/") || a.Status != 0 && (a.Status < 200 || a.Status > 599) {
-				return fmt.Errorf("answers[%d]: needs a path that begins with a slash and a status from 200 to 599", i)
-			}
+		if err := checkAnswers(*patch.Answers); err != nil {
+			return err
 		}
 	}
 	if patch.CompanyDomain != nil {
@@ -343,10 +323,7 @@ func (p *Pipedrive) apply(patch pipedrivePatch) error {
 		}
 	}
 	if patch.Answers != nil {
-		p.site.clearScripts()
-		for _, a := range *patch.Answers {
-			p.Script(a.Path, a.answer())
-		}
+		p.site.setAnswers(*patch.Answers)
 	}
 	if patch.CompanyDomain != nil {
 		company := DefaultCompany
@@ -384,6 +361,8 @@ func (p *Pipedrive) actions() map[string]action {
 			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
 		},
 		"uninstall": p.uninstallAction,
+		"merge":     p.mergeAction,
+		"replay":    p.outbox.replayAction,
 		"reset": func(_ context.Context, body []byte) (any, error) {
 			p.ResetCounters()
 			return p.status(), decodeStrict(body, &struct{}{})

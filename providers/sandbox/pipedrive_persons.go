@@ -60,7 +60,7 @@ func (p *Pipedrive) listPersons(w http.ResponseWriter, r *http.Request, s sessio
 	var found []record
 	var more bool
 	if q.ids != nil {
-		found, more = s.company.persons.named(q)
+		found, more = s.company.persons.named(q.walk, q.ids)
 	} else {
 		found, more = s.company.persons.page(q.walk)
 	}
@@ -289,33 +289,4 @@ func (q question) parseCursor() (*key, error) {
 		return nil, refused
 	}
 	return &k, nil
-}
-
-// named is a page of records asked for by their ids; missing ones are left out.
-func (s *records) named(q question) (found []record, more bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	slices.Sort(q.ids)
-	for _, id := range slices.Compact(q.ids) {
-		if r, ok := s.find(id); ok && q.takes(r) {
-			found = append(found, r)
-		}
-	}
-	slices.SortFunc(found, func(a, b record) int {
-		if q.desc {
-			a, b = b, a
-		}
-		return a.key(q.order).compare(b.key(q.order))
-	})
-	found = slices.DeleteFunc(found, func(r record) bool {
-		if q.after == nil {
-			return false
-		}
-		c := r.key(q.order).compare(*q.after)
-		return c == 0 || (c < 0) != q.desc
-	})
-	if len(found) > q.limit {
-		return found[:q.limit], true
-	}
-	return found, false
 }

@@ -20,7 +20,8 @@ import (
 type authority struct {
 	clock *clock
 	mac   []byte
-	run   string // tells this process's grants from those before a restart
+	run   string        // tells this process's grants from those before a restart
+	idle  time.Duration // how long a refresh token lives unused; 0 for ever
 
 	mu           sync.Mutex
 	clientID     string
@@ -42,6 +43,7 @@ type grant struct {
 	generation    int
 	used          time.Time
 	dead          bool
+	revoked       bool // only the refresh token is dead: access tokens in hand live on
 }
 
 func (g grant) name() string { return fmt.Sprintf("company %d user %d", g.company, g.user) }
@@ -68,7 +70,7 @@ var (
 func newAuthority(c *clock, cfg Config) *authority {
 	key := sha256.Sum256(fmt.Appendf(nil, "sandbox tokens %d", cfg.Seed))
 	return &authority{
-		clock: c, mac: key[:], run: randomHex(4), clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
+		clock: c, mac: key[:], run: randomHex(4), idle: idleLife, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		codes: map[string]*code{}, grants: map[string]*grant{}, endedOlder: map[int]bool{},
 	}
 }
@@ -127,7 +129,7 @@ func (a *authority) refresh(token string, rotate bool, scope string) (grant, err
 	defer a.mu.Unlock()
 	g, generation, ok := a.parseRefreshToken(token)
 	now := a.clock.now()
-	if !ok || g.dead || generation != g.generation || now.Sub(g.used) >= idleLife {
+	if !ok || g.dead || g.revoked || generation != g.generation || a.idle > 0 && now.Sub(g.used) >= a.idle {
 		return grant{}, errRefreshToken
 	}
 	if rotate {
@@ -191,31 +193,37 @@ func (a *authority) accessToken(g grant, life time.Duration) string {
 
 // verify judges an access token.
 func (a *authority) verify(token string) (grant, bool) {
+	g, expired, ok := a.inspect(token)
+	return g, ok && !expired && !g.dead
+}
+
+// inspect reads an access token; ok if we issued it. The grant may be dead.
+func (a *authority) inspect(token string) (g grant, expired, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	end := strings.LastIndexByte(token, '.')
 	if end < 0 || !hmac.Equal([]byte(a.sign("access", token[:end+1])), []byte(token[end+1:])) {
-		return grant{}, false
+		return grant{}, false, false
 	}
 	encoded, _, _ := strings.Cut(strings.TrimPrefix(token, "v1u:"), ".")
 	payload, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
-		return grant{}, false
+		return grant{}, false, false
 	}
 	parts := strings.SplitN(string(payload), ".", 6)
 	var fields [4]int // company, user, serial, expiry
 	for i := range fields {
 		if fields[i], err = strconv.Atoi(parts[i+1]); err != nil {
-			return grant{}, false
+			return grant{}, false, false
 		}
 	}
-	g := *a.lookup(grant{id: parts[0], company: fields[0], user: fields[1]})
+	g = *a.lookup(grant{id: parts[0], company: fields[0], user: fields[1]})
 	g.scope = parts[5]
 	early := fields[2] <= a.expiredUpTo
 	if !strings.HasPrefix(g.id, a.run) {
 		early = a.expiredOlder
 	}
-	return g, !g.dead && !early && a.clock.now().Unix() < int64(fields[3])
+	return g, early || a.clock.now().Unix() >= int64(fields[3]), true
 }
 
 // expireAccessTokens makes the provider refuse all access tokens issued so far.
@@ -236,6 +244,19 @@ func (a *authority) revokeToken(token string) bool {
 	}
 	a.uninstall(g.company)
 	return true
+}
+
+// endRefreshToken kills one refresh token and leaves its access tokens alive. It
+// is false for a token that is not one.
+func (a *authority) endRefreshToken(token string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g, _, ok := a.parseRefreshToken(token)
+	if ok {
+		g.revoked = true
+		a.grants[g.id] = g
+	}
+	return ok
 }
 
 // allCompanies in the place of a company's id means every one.

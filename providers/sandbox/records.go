@@ -26,17 +26,38 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
+	archives bool  // soft-deleted records keep their content, to be restored with it
+	tick     int64 // what a second counts in the times: 1, or 1000 for milliseconds
+	// heard is told of each change as it is made, in order, under mu; may be nil.
+	heard func(before record, existed bool, after record)
+	late  int64 // age in seconds from which a change shows in lists
+	now   func() time.Time
 }
 
 // record is one contact. Everything else that it shows follows from its id and
 // version, or is in raw.
 type record struct {
 	id             int64
-	added, updated int64 // Unix seconds; noTime for null
+	added, updated int64 // Unix time in ticks of the records; noTime for null
 	version        int   // 0 as generated
 	deleted        int64 // when it was soft-deleted, 0 if it wasn't
 	purged         bool
 	raw            []byte // the JSON that a test put in, else nil
+
+	stored int64   // when it was stored, if lists are late
+	before *record // what lists show until it is old enough
+}
+
+// asOf is the record as lists show it that know nothing later than at, false if
+// it was not there yet.
+func (r record) asOf(at int64) (record, bool) {
+	for r.stored > at {
+		if r.before == nil {
+			return record{}, false
+		}
+		r = *r.before
+	}
+	return r, true
 }
 
 // noTime is a null time; in ascending order nulls come first.
@@ -49,6 +70,7 @@ const (
 	byID order = iota
 	byAdded
 	byUpdated
+	byDeleted // only for changed records: no generated one is deleted
 )
 
 // key is a place in a list.
@@ -64,6 +86,8 @@ func (r record) key(o order) key {
 		return key{r.added, r.id}
 	case byUpdated:
 		return key{r.updated, r.id}
+	case byDeleted:
+		return key{r.deleted, r.id}
 	case byID:
 	}
 	return key{0, r.id}
@@ -89,9 +113,21 @@ const (
 const retention = 30 * 24 * time.Hour
 
 func newRecords(size int, seed uint64, now time.Time) *records {
-	s := &records{seed: seed}
+	s := &records{seed: seed, tick: 1}
 	s.renew(size, now)
 	return s
+}
+
+// newMilliRecords is newRecords with times in milliseconds.
+func newMilliRecords(size int, seed uint64, now time.Time) *records {
+	s := &records{seed: seed, tick: 1000, archives: true}
+	s.renew(size, now)
+	return s
+}
+
+// stamp is a moment as the records count time.
+func (s *records) stamp(at time.Time) int64 {
+	return at.Unix()*s.tick + int64(at.Nanosecond())*s.tick/int64(time.Second)
 }
 
 // renew forgets all changes and generates size records. Their times end with
@@ -100,21 +136,21 @@ func (s *records) renew(size int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.size, s.lastID, s.versions, s.draws = int64(size), int64(size), 0, 0
-	s.begun = time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC).Unix()
-	s.ended = max(s.begun, time.Date(now.UTC().Year(), 1, 1, 0, 0, 0, 0, time.UTC).Unix()-1)
+	s.begun = s.stamp(time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC))
+	s.ended = max(s.begun, s.stamp(time.Date(now.UTC().Year(), 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)))
 	s.changed, s.ordered = map[int64]record{}, nil
 }
 
 // generated makes record id as it was before any change.
 func (s *records) generated(id int64) record {
-	r := record{id: id, added: s.timeOf(id) - 90*86400, updated: s.timeOf(id)}
+	r := record{id: id, added: s.timeOf(id) - 90*86400*s.tick, updated: s.timeOf(id)}
 	if id%timelessEvery == 0 {
 		r.updated = noTime
 	}
 	return r
 }
 
-// timeOf spreads the records evenly, tiesOf of them on each second.
+// timeOf spreads the records evenly, tiesOf of them on each tick.
 func (s *records) timeOf(id int64) int64 {
 	group, groups := (id-1)/tiesOf, max(1, s.size/tiesOf)
 	return s.begun + (s.ended-s.begun)/groups*group
@@ -170,7 +206,21 @@ func (s *records) boundTime(o order, id int64) int64 {
 func (s *records) page(w walk) (found []record, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.list(w)
+}
 
+// current is a page of the records as they are, also where lists are late.
+func (s *records) current(w walk) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := s.late
+	s.late = 0
+	found, more = s.list(w)
+	s.late = late
+	return found, more
+}
+
+func (s *records) list(w walk) (found []record, more bool) {
 	found = make([]record, 0, min(w.limit, 500))
 	nextGenerated, nextChanged := s.walkGenerated(w), s.walkChanged(w)
 	g, gok := nextGenerated()
@@ -255,19 +305,74 @@ func (w walk) takes(r record) bool {
 }
 
 func (s *records) sorted(o order) []record {
-	if list, ok := s.ordered[o]; ok {
+	if list, ok := s.ordered[o]; ok && s.late == 0 {
 		return list
 	}
 	list := make([]record, 0, len(s.changed))
 	for _, r := range s.changed {
-		list = append(list, r)
+		if r, ok := s.listed(r); ok {
+			list = append(list, r)
+		}
 	}
 	slices.SortFunc(list, func(a, b record) int { return a.key(o).compare(b.key(o)) })
+	if s.late > 0 {
+		return list // another one in a second
+	}
 	if s.ordered == nil {
 		s.ordered = map[order][]record{}
 	}
 	s.ordered[o] = list
 	return list
+}
+
+// listed is a record as lists show it now.
+func (s *records) listed(r record) (record, bool) {
+	if s.late == 0 {
+		return r, true
+	}
+	return r.asOf(s.now().Unix() - s.late)
+}
+
+// setLate makes changes show in lists only seconds after they were made, as an
+// index does that is filled later. Those made before are not held back.
+func (s *records) setLate(seconds int64, now func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late, s.now = seconds, now
+	s.ordered = nil
+}
+
+// named is a page of records asked for by their ids; missing ones are left out.
+func (s *records) named(w walk, ids []int64) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids = slices.Sorted(slices.Values(ids))
+	for _, id := range slices.Compact(ids) {
+		r, ok := s.find(id)
+		if ok {
+			r, ok = s.listed(r)
+		}
+		if ok && w.takes(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b record) int {
+		if w.desc {
+			a, b = b, a
+		}
+		return a.key(w.order).compare(b.key(w.order))
+	})
+	found = slices.DeleteFunc(found, func(r record) bool {
+		if w.after == nil {
+			return false
+		}
+		c := r.key(w.order).compare(*w.after)
+		return c == 0 || (c < 0) != w.desc
+	})
+	if len(found) > w.limit {
+		return found[:w.limit], true
+	}
+	return found, false
 }
 
 // read finds one record, purged ones included.
@@ -288,6 +393,21 @@ func (s *records) find(id int64) (record, bool) {
 }
 
 func (s *records) store(r record) {
+	if s.heard != nil {
+		before, existed := s.find(r.id)
+		before.id = r.id
+		s.heard(before, existed, r)
+	}
+	r.stored, r.before = 0, nil
+	if s.late > 0 {
+		r.stored = s.now().Unix()
+		if old, ok := s.find(r.id); ok {
+			if old.stored <= r.stored-s.late {
+				old.before = nil // nobody looks further back
+			}
+			r.before = &old
+		}
+	}
 	s.changed[r.id] = r
 	s.lastID = max(s.lastID, r.id)
 	s.ordered = nil
@@ -304,15 +424,24 @@ func (s *records) put(r record) {
 func (s *records) edit(id int64, change func(*record)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.find(id)
-	if !ok || !r.living() {
+	was, ok := s.find(id)
+	if !ok || !was.living() {
 		return false
 	}
 	s.versions++
+	r := was
 	r.version = s.versions
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 	return true
+}
+
+// archived gives a record that was soft-deleted its content back.
+func (s *records) archived(was, r record) record {
+	if s.archives && r.deleted != 0 {
+		r.version, r.raw = was.version, was.raw
+	}
+	return r
 }
 
 func (r record) living() bool { return r.deleted == 0 && !r.purged }
@@ -335,6 +464,77 @@ func (s *records) countLiving() int {
 		}
 	}
 	return n
+}
+
+// livingUpTo counts the living records with an id up to highest; 0 is no bound.
+func (s *records) livingUpTo(highest int64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if highest == 0 {
+		return s.countLiving()
+	}
+	n := int(min(s.size, highest))
+	for id, r := range s.changed {
+		if id > highest {
+			continue
+		}
+		if id >= 1 && id <= s.size {
+			n--
+		}
+		if r.living() {
+			n++
+		}
+	}
+	return n
+}
+
+// deletedPage lists deleted records that keep takes, the newest first, and says
+// whether more follow.
+func (s *records) deletedPage(skip, limit int, keep func(record) bool) (found []record, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range slices.Backward(s.sorted(byDeleted)) {
+		switch {
+		case r.deleted == 0 || !keep(r):
+		case skip > 0:
+			skip--
+		case len(found) == limit:
+			return found, true
+		default:
+			found = append(found, r)
+		}
+	}
+	return found, false
+}
+
+// purge ends a record that lives or is soft-deleted; false if there is none.
+func (s *records) purge(id, at int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.find(id)
+	if !ok || r.purged {
+		return false
+	}
+	r.purged = true
+	if r.deleted == 0 {
+		r.deleted = at
+	}
+	s.store(r)
+	return true
+}
+
+// restore takes a soft-deleted record back; false if it isn't one.
+func (s *records) restore(id int64, change func(*record)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.find(id)
+	if !ok || r.deleted == 0 || r.purged {
+		return false
+	}
+	r.deleted = 0
+	change(&r)
+	s.store(r)
+	return true
 }
 
 // Mutation says how many records change. The sets are disjoint.
@@ -360,8 +560,8 @@ func (s *records) mutate(m Mutation, now time.Time, deletionMovesTime bool) (Mut
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	at := now.Unix()
-	done := Mutated{At: now.Truncate(time.Second), Created: []int64{}, Updated: []int64{}, Deleted: []int64{}, Purged: []int64{}}
+	at := s.stamp(now)
+	done := Mutated{At: now.Truncate(time.Second / time.Duration(s.tick)), Created: []int64{}, Updated: []int64{}, Deleted: []int64{}, Purged: []int64{}}
 	if m.Create < 0 || m.Update < 0 || m.Delete < 0 || m.Purge < 0 {
 		return done, fmt.Errorf("numbers of records must not be negative")
 	}
@@ -378,7 +578,7 @@ func (s *records) mutate(m Mutation, now time.Time, deletionMovesTime bool) (Mut
 		done.Deleted = append(done.Deleted, id)
 	}
 	for _, id := range picked[m.Update+m.Delete:] {
-		s.change(id, func(r *record) { r.purged = true })
+		s.change(id, func(r *record) { r.purged, r.deleted = true, at })
 		done.Purged = append(done.Purged, id)
 	}
 	for range m.Create {
@@ -401,12 +601,13 @@ func (r *record) softDelete(at int64, movesTime bool) {
 }
 
 func (s *records) change(id int64, change func(*record)) {
-	r, _ := s.find(id)
+	was, _ := s.find(id)
 	s.versions++
+	r := was
 	r.version = s.versions
 	r.raw = nil
 	change(&r)
-	s.store(r)
+	s.store(s.archived(was, r))
 }
 
 // pick draws n living records, spread over all of them; the caller knows that
@@ -414,14 +615,22 @@ func (s *records) change(id int64, change func(*record)) {
 func (s *records) pick(n int) []int64 {
 	picked := make([]int64, 0, n)
 	taken := make(map[int64]bool, n)
+	free := func(id int64) bool {
+		r, ok := s.find(id)
+		return ok && r.living() && !taken[id]
+	}
 	for len(picked) < n {
 		s.draws++
-		id := 1 + int64(mix(s.seed^s.draws)%uint64(s.lastID)) //nolint:gosec // lastID is positive where a record lives
-		for {
-			if r, ok := s.find(id); ok && r.living() && !taken[id] {
-				break
-			}
+		id := int64(1)
+		if s.lastID > 0 {
+			id += int64(mix(s.seed^s.draws) % uint64(s.lastID)) //nolint:gosec // lastID is positive
+		}
+		for tried := int64(0); !free(id) && tried < s.lastID; tried++ {
 			id = id%s.lastID + 1
+		}
+		if !free(id) { // those that are left were put in with ids below 1
+			at := slices.IndexFunc(s.sorted(byID), func(r record) bool { return free(r.id) })
+			id = s.sorted(byID)[at].id
 		}
 		taken[id] = true
 		picked = append(picked, id)

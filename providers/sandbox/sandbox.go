@@ -53,7 +53,10 @@ type Sandbox struct {
 	baseURL   atomic.Pointer[string]
 	closed    chan struct{}
 	closeOnce sync.Once
+	outboxes  []*outbox // complete once New returns
 	pipedrive *Pipedrive
+	hubspot   *HubSpot
+	zoho      *Zoho
 }
 
 // New makes a sandbox from cfg. It starts nothing; serve Handler to use it.
@@ -70,11 +73,19 @@ func New(cfg Config) *Sandbox {
 	s := &Sandbox{clock: newClock(cfg.Now), closed: make(chan struct{})}
 	s.SetBaseURL(cfg.BaseURL)
 	s.pipedrive = newPipedrive(s, cfg)
+	s.hubspot = newHubSpot(s, cfg)
+	s.zoho = newZoho(s, cfg)
 	return s
 }
 
 // Pipedrive returns the Pipedrive fake, for tests that steer it in Go.
 func (s *Sandbox) Pipedrive() *Pipedrive { return s.pipedrive }
+
+// HubSpot returns the HubSpot fake, for tests that steer it in Go.
+func (s *Sandbox) HubSpot() *HubSpot { return s.hubspot }
+
+// Zoho returns the Zoho CRM fake, for tests that steer it in Go.
+func (s *Sandbox) Zoho() *Zoho { return s.zoho }
 
 // SetBaseURL says where the sandbox is reached, for a server whose address is
 // only known once it listens.
@@ -90,8 +101,14 @@ func (s *Sandbox) Now() time.Time { return s.clock.now() }
 func (s *Sandbox) Advance(d time.Duration) { s.clock.advance(d) }
 
 // Close ends answers that are being held back (hang, drip, slow), so that a
-// server can stop while clients still wait. It may be called more than once.
-func (s *Sandbox) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
+// server can stop while clients still wait, and drops the webhooks that are not
+// delivered yet. It may be called more than once.
+func (s *Sandbox) Close() {
+	s.closeOnce.Do(func() { close(s.closed) })
+	for _, o := range s.outboxes {
+		o.close()
+	}
+}
 
 // Handler mounts all providers at /sandbox/{provider}/ and their control
 // resources at /sandbox/control/{provider}.
@@ -99,6 +116,10 @@ func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/sandbox/pipedrive/", http.StripPrefix("/sandbox/pipedrive", s.pipedrive.handler()))
 	mountControl(mux, "pipedrive", s.pipedrive)
+	mux.Handle("/sandbox/hubspot/", http.StripPrefix("/sandbox/hubspot", s.hubspot.handler()))
+	mountControl(mux, "hubspot", s.hubspot)
+	mux.Handle("/sandbox/zoho/", http.StripPrefix("/sandbox/zoho", s.zoho.handler()))
+	mountControl(mux, "zoho", s.zoho)
 	mux.HandleFunc("/sandbox/control/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "not_found", "no such provider or action in the sandbox's control")
 	})

@@ -18,7 +18,7 @@ type Connection struct {
 	Provider string
 	Identity providers.Identity
 	Grant    providers.Grant // without a refresh token if the provider gave none again; then the stored one stays
-	Wanted   uuid.UUID // the integration that was to be reconnected; zero: none
+	Wanted   uuid.UUID       // the integration that was to be reconnected; zero: none
 }
 
 // StoreGrant stores a consent: the account's row is connected, and its incidents are closed. A first connect syncs after
