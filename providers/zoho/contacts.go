@@ -27,19 +27,17 @@ const (
 
 // contacts is the [providers.ContactSource] of one account.
 type contacts struct {
-	cfg         Config
-	base        string
-	http, files *providers.HTTP
-	fields      []field               // empty: not read yet
-	names       [][]string            // of the fields, as many as one call may ask for each time
-	opened      *export               // the export that is being read; nil: none
-	seen        providers.Observation // of the answers to the page that is being read
+	cfg    Config
+	base   string
+	http   *providers.HTTP
+	fields []field               // empty: not read yet
+	names  [][]string            // of the fields, as many as one call may ask for each time
+	opened *export               // the export that is being read; nil: none
+	seen   providers.Observation // of the answers to the page that is being read
 }
 
 func (cfg Config) source(account providers.Account, client *http.Client) *contacts {
-	files := *client
-	files.Timeout = 0 // an export takes longer than any answer; its context bounds it
-	return &contacts{cfg: cfg, base: cfg.api(account), http: providers.NewHTTP(client, cfg.Timeout), files: providers.NewHTTP(&files, cfg.Timeout)}
+	return &contacts{cfg: cfg, base: cfg.api(account), http: providers.NewHTTP(client, cfg.Timeout)}
 }
 
 func (c *contacts) get(ctx context.Context, a ask, path string) (body jsontext.Value, err error) {
@@ -226,7 +224,7 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 	if !more {
 		return page, nil
 	}
-	next := position{Way: at.Way, Last: ids[len(ids)-1], Token: plain(body, "info", "next_page_token")}
+	next := position{Way: at.Way, Last: ids[len(ids)-1], Token: providers.Plain(body, "info", "next_page_token")}
 	switch {
 	case at.Way == Keyset || next.Token != "":
 	case at.Page < maxCount: // [?]
@@ -243,7 +241,7 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 // listed are the records of an answer, and whether there are more. One that has no list, doesn't say whether it goes on,
 // or goes on without a record is refused: it would be an empty page.
 func listed(a ask, body jsontext.Value) (records []jsontext.Value, more bool, err error) {
-	records, info := items(dig(body, "data")), dig(body, "info", "more_records")
+	records, info := providers.Items(providers.Dig(body, "data")), providers.Dig(body, "info", "more_records")
 	more = info.Kind() == 't'
 	if records == nil || !more && info.Kind() != 'f' || more && len(idsOf(records)) == 0 {
 		return nil, false, odd(a, "the answer has no list of records, or does not say whether it goes on")
@@ -253,7 +251,7 @@ func listed(a ask, body jsontext.Value) (records []jsontext.Value, more bool, er
 
 func idsOf(records []jsontext.Value) (ids []string) {
 	for _, raw := range records {
-		if id := plain(raw, "id"); id != "" {
+		if id := providers.Plain(raw, "id"); id != "" {
 			ids = append(ids, id)
 		}
 	}
@@ -284,8 +282,8 @@ func (c *contacts) more(ctx context.Context, ids []string) (found map[string]rec
 			if err != nil {
 				return nil, err
 			}
-			for _, raw := range items(dig(body, "data")) {
-				id := plain(raw, "id")
+			for _, raw := range providers.Items(providers.Dig(body, "data")) {
+				id := providers.Plain(raw, "id")
 				r := found[id]
 				if json.Unmarshal(raw, &r, jsontext.AllowDuplicateNames(true)) == nil { // adds to what is there
 					found[id] = r
@@ -310,10 +308,10 @@ func (c *contacts) ReadContact(ctx context.Context, externalID string) (contact 
 		return contact, c.seen, err
 	case body == nil:
 		return contact, c.seen, &providers.Error{Kind: providers.NotFound, Op: a.op, Status: http.StatusNoContent}
-	case plain(body, "data", "0", "id") != externalID:
+	case providers.Plain(body, "data", "0", "id") != externalID:
 		return contact, c.seen, odd(a, "the answer is not about the record")
 	}
-	contact, failure := providers.ReadRecord(dig(body, "data", "0"), c.reader(nil))
+	contact, failure := providers.ReadRecord(providers.Dig(body, "data", "0"), c.reader(nil))
 	if failure != nil {
 		err = &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: http.StatusOK, Code: failure.Reason, Detail: failure.Field, Record: failure}
 	}
@@ -328,7 +326,7 @@ func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.O
 	if err != nil {
 		return 0, c.seen, err
 	}
-	if n, err = strconv.ParseInt(plain(body, "count"), 10, 64); err != nil { // a text in one spec, a number in the other
+	if n, err = strconv.ParseInt(providers.Plain(body, "count"), 10, 64); err != nil { // a text in one spec, a number in the other
 		return 0, c.seen, odd(a, "the answer has no count")
 	}
 	return n, c.seen, nil

@@ -30,8 +30,8 @@ type ask struct {
 
 // told finds an error in a body: flat, or the first of a list named data or watch. Nil: it speaks of none.
 func told(body jsontext.Value) jsontext.Value {
-	for _, p := range []jsontext.Value{body, dig(body, "data", "0"), dig(body, "watch", "0")} {
-		if plain(p, "code") != "" {
+	for _, p := range []jsontext.Value{body, providers.Dig(body, "data", "0"), providers.Dig(body, "watch", "0")} {
+		if providers.Plain(p, "code") != "" {
 			return p
 		}
 	}
@@ -50,17 +50,17 @@ func refused(answer *providers.Answer, a ask) *providers.Error {
 	if !answer.OK() || len(answer.Body) <= smallBody {
 		p = told(answer.Body)
 	}
-	if answer.OK() && plain(p, "status") != "error" || answer.Status == http.StatusNotModified && a.changes {
+	if answer.OK() && providers.Plain(p, "status") != "error" || answer.Status == http.StatusNotModified && a.changes {
 		return nil
 	}
-	e := &providers.Error{Op: a.op, Status: answer.Status, Code: providers.Redact(plain(p, "code")), Detail: providers.Redact(plain(p, "message"))}
+	e := &providers.Error{Op: a.op, Status: answer.Status, Code: providers.Redact(providers.Plain(p, "code")), Detail: providers.Redact(providers.Plain(p, "message"))}
 	switch code, status := e.Code, answer.Status; {
 	case status >= 300 && status < 400:
 		redirected(e, answer)
 	case status == http.StatusTooManyRequests, code == "TOO_MANY_REQUESTS", code == "RATE_LIMIT_EXCEEDED":
 		limited(e, answer)
 	case code == "TOKEN_BOUND_DATA_MISMATCH", code == "EXPIRED_VALUE",
-		a.cursor && status == http.StatusBadRequest && code == "INVALID_DATA" && strings.Contains(string(dig(p, "details")), "page_token"):
+		a.cursor && status == http.StatusBadRequest && code == "INVALID_DATA" && strings.Contains(string(providers.Dig(p, "details")), "page_token"):
 		e.Kind = providers.CursorExpired
 	case a.changes && (code == tooLong || code == "DISCRETE_PAGINATION_LIMIT_EXCEEDED"):
 		e.Kind = providers.ListTooLong

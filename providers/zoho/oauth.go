@@ -99,8 +99,8 @@ func (cfg Config) complete(token *oauth2.Token, grant *providers.Grant) error {
 // tokenRefusal goes by the word alone: most refusals come with status 200 [bug: asciisd/zoho#6]. A word that isn't known,
 // or a page, says nothing of the person's connection.
 func tokenRefusal(answer *providers.Answer) *providers.Error {
-	word := plain(answer.Body, "error") // a page has none
-	e := &providers.Error{Kind: providers.Transient, Status: answer.Status, Code: providers.Redact(word), Detail: cmp.Or(plain(answer.Body, "error_description"), word)}
+	word := providers.Plain(answer.Body, "error") // a page has none
+	e := &providers.Error{Kind: providers.Transient, Status: answer.Status, Code: providers.Redact(word), Detail: cmp.Or(providers.Plain(answer.Body, "error_description"), word)}
 	switch {
 	case answer.Status == http.StatusTooManyRequests, word == "Access Denied": // ten new tokens in ten minutes, then none for the rest of them [doc] [seen]
 		e.Kind, e.RetryAt = providers.RateLimited, within(10*time.Minute, 15*time.Minute)
@@ -123,9 +123,9 @@ func (cfg Config) identify(ctx context.Context, account providers.Account, clien
 	if err != nil {
 		return providers.Identity{}, err
 	}
-	zgid, id := plain(org, "org", "0", "zgid"), plain(user, "users", "0", "id")
+	zgid, id := providers.Plain(org, "org", "0", "zgid"), providers.Plain(user, "users", "0", "id")
 	if zgid == "" || id == "" {
 		return providers.Identity{}, odd(a, "the answers name no organisation or no user")
 	}
-	return providers.Identity{ExternalID: zgid + ":" + id, Name: plain(org, "org", "0", "company_name")}, nil
+	return providers.Identity{ExternalID: zgid + ":" + id, Name: providers.Plain(org, "org", "0", "company_name")}, nil
 }

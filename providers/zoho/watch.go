@@ -43,11 +43,11 @@ func (cfg Config) subscribe(ctx context.Context, account providers.Account, clie
 	if err != nil {
 		return providers.Subscription{}, noNotifications(err)
 	}
-	if plain(body, "watch", "0", "status") != "success" {
+	if providers.Plain(body, "watch", "0", "status") != "success" {
 		return providers.Subscription{}, odd(a, "the answer names no channel")
 	}
 	s.ExpiresAt = time.Now().UTC().Add(time.Hour).Truncate(time.Second)
-	if end, err := providers.ParseTime(plain(body, "watch", "0", "details", "events", "0", "channel_expiry")); err == nil && !end.IsZero() {
+	if end, err := providers.ParseTime(providers.Plain(body, "watch", "0", "details", "events", "0", "channel_expiry")); err == nil && !end.IsZero() {
 		s.ExpiresAt = end
 	}
 	return s, nil

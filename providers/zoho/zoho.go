@@ -85,6 +85,7 @@ func New(cfg Config) *providers.Provider {
 			BurstsBeforeQuota: 8,
 			QuotaReset:        func(now time.Time) time.Time { return now.Add(30 * time.Minute) }, // rolling: some come back all the time
 			SweepEvery:        7 * 24 * time.Hour,
+			DeletedKept:       60 * 24 * time.Hour, // what is in the recycle bin [doc]
 			Cursors:           providers.Opaque,
 		},
 	}
