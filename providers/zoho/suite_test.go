@@ -44,7 +44,8 @@ func TestOAuth(t *testing.T) {
 			providertest.OAuth{Sandbox: func(t *testing.T) providertest.OAuthSandbox {
 				t.Helper()
 				a := newAccount(t, 0, zoho.Auto)
-				require.NoError(t, a.fake.Configure(func(s *sandbox.ZohoSettings) { s.AutoConsent, s.ConsentOrg = true, a.fake.Orgs()[org].ID }))
+				id := a.fake.Orgs()[org].ID
+				require.NoError(t, a.fake.Configure(func(s *sandbox.ZohoSettings) { s.AutoConsent, s.ConsentOrg = true, id }))
 				return &tokenHost{a}
 			}}.Run(t)
 		})
@@ -224,17 +225,24 @@ func (h *tokenHost) Provider(_ *testing.T, secret string) *providers.Provider {
 	return zoho.New(cfg)
 }
 
-// Allow implements providertest.OAuthSandbox.
+// Allow implements providertest.OAuthSandbox. Users of another data centre are sent on to its own page.
 func (h *tokenHost) Allow(t *testing.T, consentURL string) url.Values {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, http.NoBody)
-	require.NoError(t, err)
-	resp, err := h.config.TokenClient.Transport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	back, err := resp.Location()
-	require.NoError(t, err)
-	return back.Query()
+	for range 3 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, http.NoBody)
+		require.NoError(t, err)
+		resp, err := h.config.TokenClient.Transport.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		back, err := resp.Location()
+		require.NoError(t, err)
+		if back.Query().Has("code") {
+			return back.Query()
+		}
+		consentURL = back.String()
+	}
+	require.Fail(t, "the consent leads nowhere")
+	return nil
 }
 
 // Withdraw implements providertest.OAuthSandbox.
