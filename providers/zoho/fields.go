@@ -112,7 +112,7 @@ func (c *contacts) reader(more map[string]record) func(raw jsontext.Value) (prov
 		if err := providers.DecodeRecord(raw, &r); err != nil {
 			return providers.Contact{}, err
 		}
-		id := providers.Plain(r["id"])
+		id := cmp.Or(providers.Plain(r["id"]), providers.Plain(r["Id"])) // as exports have it [seen]
 		if id == "" {
 			return providers.Contact{}, &providers.RecordError{Reason: "no_id"}
 		}

@@ -34,6 +34,46 @@ func TestContactSource(t *testing.T) {
 	}
 }
 
+// All ways of a sweep bring the same contacts, and the export goes on anywhere in another process.
+func TestWaysOfASweepAgree(t *testing.T) {
+	t.Parallel()
+
+	a := newAccount(t, 700, zoho.List)
+	require.NoError(t, a.fake.Configure(func(s *sandbox.ZohoSettings) { s.BulkPage, s.OddFields = 300, true }))
+	a.Put(t, providertest.Person{ID: "9001", Name: `Ann, "A." O'Hara; 王 🐉`, Note: "two\nlines, and a comma", Emails: []string{" A@Example.com "}})
+	listed := sweepAll(t, a, zoho.List, 0)
+	require.Len(t, listed, 701)
+	require.Equal(t, listed, sweepAll(t, a, zoho.Keyset, 0))
+	require.Equal(t, listed, sweepAll(t, a, zoho.Bulk, 0))
+	require.Equal(t, listed, sweepAll(t, a, zoho.Bulk, 70), "with a new source for each page")
+	for _, id := range []string{listed[0].ExternalID, listed[96].ExternalID, listed[700].ExternalID} {
+		one, _, err := a.Source(t, providertest.SourceOptions{}).ReadContact(t.Context(), id)
+		require.NoError(t, err)
+		require.Contains(t, listed, one)
+	}
+}
+
+// sweepAll reads everything one way; with a limit, each page by a source of its own.
+func sweepAll(t *testing.T, a *account, way zoho.Mode, limit int) (all []providers.Contact) {
+	t.Helper()
+	a.config.Full = way
+	source := a.Source(t, providertest.SourceOptions{})
+	req := providers.ListRequest{Limit: limit}
+	for {
+		page, err := source.ListContacts(t.Context(), req)
+		require.NoError(t, err)
+		require.Empty(t, page.Failures)
+		all = append(all, page.Contacts...)
+		if req.Cursor = page.Next; req.Cursor == "" || limit > 0 && page.Wait == 0 {
+			require.NoError(t, source.(interface{ Close() error }).Close())
+			source = a.Source(t, providertest.SourceOptions{})
+		}
+		if req.Cursor == "" {
+			return all
+		}
+	}
+}
+
 func TestOAuth(t *testing.T) {
 	t.Parallel()
 
@@ -55,7 +95,12 @@ func TestOAuth(t *testing.T) {
 func TestChanges(t *testing.T) {
 	t.Parallel()
 
-	providertest.Changes{Sandbox: func(t *testing.T) providertest.ChangesSandbox { t.Helper(); return newAccount(t, 7, zoho.Auto) }}.Run(t)
+	providertest.Changes{Sandbox: func(t *testing.T) providertest.ChangesSandbox {
+		t.Helper()
+		a := newAccount(t, 7, zoho.Auto)
+		require.NoError(t, a.fake.Configure(func(s *sandbox.ZohoSettings) { s.GrantSeconds = 3600 }))
+		return a
+	}}.Run(t)
 }
 
 // account is the first org of the fake, connected.
@@ -66,7 +111,12 @@ type account struct {
 	account  providers.Account
 	config   zoho.Config
 	provider *providers.Provider
-	put      map[string]string // ids of records by the test's
+	token    string
+}
+
+// Token implements oauth2.TokenSource.
+func (a *account) Token() (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: a.token, TokenType: a.provider.OAuth.Scheme}, nil
 }
 
 // newAccount serves a fake of its own.
@@ -83,15 +133,15 @@ func newAccount(t *testing.T, contacts int, way zoho.Mode) *account {
 	})
 	transport := providertest.Bodies(t, line)
 	base := server.URL + "/sandbox/zoho"
-	a := &account{fake: fakes.Zoho(), sandbox: fakes, put: map[string]string{}}
+	a := &account{fake: fakes.Zoho(), sandbox: fakes}
 	a.config = zoho.Config{
 		ClientID: sandbox.DefaultClientID, ClientSecret: sandbox.DefaultClientSecret, Full: way,
 		AccountsBaseURL: base + "/accounts", APIBaseURL: base + "/api", TokenClient: &http.Client{Transport: transport},
 	}
 	a.provider = zoho.New(a.config)
 	tokens := a.fake.IssueTokens(0)
-	token := &oauth2.Token{AccessToken: tokens.AccessToken, TokenType: a.provider.OAuth.Scheme}
-	a.client = &http.Client{Transport: &oauth2.Transport{Source: oauth2.StaticTokenSource(token), Base: transport}}
+	a.token = tokens.AccessToken
+	a.client = &http.Client{Transport: &oauth2.Transport{Source: a, Base: transport}}
 	a.account = providers.Account{ExternalID: "the account", APIDomain: tokens.APIDomain, AuthServer: a.fake.AccountsServer(0)}
 	return a
 }
@@ -210,8 +260,11 @@ func (a *account) Target(*testing.T, string) {}
 // Subscriptions implements providertest.ChangesSandbox.
 func (a *account) Subscriptions(*testing.T) int { return len(a.fake.Channels()) }
 
-// Lose implements providertest.ChangesSandbox: a week goes by.
-func (a *account) Lose(*testing.T) { a.sandbox.Advance(8 * 24 * time.Hour) }
+// Lose implements providertest.ChangesSandbox: the granted hour goes by.
+func (a *account) Lose(*testing.T) {
+	a.sandbox.Advance(2 * time.Hour)
+	a.token = a.fake.IssueTokens(0).AccessToken
+}
 
 // tokenHost is the fake as a token host.
 type tokenHost struct{ *account }
