@@ -16,6 +16,7 @@ const (
 	keepIdempotency = 24 * time.Hour
 	keepStates      = 24 * time.Hour
 	keepResolved    = 30 * 24 * time.Hour
+	keepDeliveries  = 7 * 24 * time.Hour
 
 	removeAtOnce = 1000
 )
@@ -39,6 +40,7 @@ var retentions = []struct { //nolint:gochecknoglobals // a constant table
 	{`DELETE FROM connect_sessions WHERE token_hash IN (SELECT token_hash FROM connect_sessions WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
 	{`DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
 	{`DELETE FROM sync_failures WHERE id IN (SELECT id FROM sync_failures WHERE resolved_at < now() - $1::interval LIMIT $2)`, keepResolved},
+	{`DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE processed_at < now() - $1::interval LIMIT $2)`, keepDeliveries},
 	{`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closed_at < now() - $1::interval LIMIT $2)`, keepRuns},
 }
 
