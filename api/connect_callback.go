@@ -92,14 +92,7 @@ func (s *Server) connect(ctx context.Context, consent store.Consent, query url.V
 		l.result = words.LandingCode
 		return l, nil
 	}
-	var authServer string
-	var err error
-	if oauth.AuthServer != nil {
-		if authServer, err = oauth.AuthServer(query); err != nil {
-			return s.refusedBy(consent, err)
-		}
-	}
-	grant, err := oauth.Exchange(ctx, authServer, query.Get("code"), s.redirectURL(), consent.Verifier)
+	grant, err := s.exchange(ctx, oauth, consent, query)
 	if err != nil {
 		return s.refusedBy(consent, err)
 	}
@@ -107,19 +100,13 @@ func (s *Server) connect(ctx context.Context, consent store.Consent, query url.V
 		l.result = words.LandingPartial
 		return l, nil
 	}
-	account := providers.Account{APIDomain: grant.APIDomain, AuthServer: grant.AuthServer}
-	identity, err := oauth.Identify(ctx, account, s.vault.GrantClient(consent.Provider, grant))
-	if err != nil {
-		return s.refusedBy(consent, err)
-	}
-	connection := vault.Connection{TenantID: consent.TenantID, Provider: consent.Provider, Identity: identity, Grant: grant, Wanted: value(consent.Wanted)}
-	id, result, err := s.vault.StoreGrant(ctx, connection)
+	id, result, err := s.connectAccount(ctx, oauth, consent, grant)
 	if errors.Is(err, store.ErrNoRefreshToken) {
 		l.result, l.missing = words.LandingPartial, []string{missingRefresh}
 		return l, nil
 	}
 	if err != nil {
-		return l, err
+		return s.refusedBy(consent, err)
 	}
 	l.result, l.integration = string(result), &id
 	s.noteConnect(ctx, consent, id, l.result)
@@ -129,6 +116,33 @@ func (s *Server) connect(ctx context.Context, consent store.Consent, query url.V
 		}
 	}
 	return l, nil
+}
+
+// exchange turns the callback's code into a grant, at the token host that the callback names.
+func (s *Server) exchange(ctx context.Context, oauth *providers.OAuth, consent store.Consent, query url.Values) (providers.Grant, error) {
+	var authServer string
+	if oauth.AuthServer != nil {
+		var err error
+		if authServer, err = oauth.AuthServer(query); err != nil {
+			return providers.Grant{}, err
+		}
+	}
+	return oauth.Exchange(ctx, authServer, query.Get("code"), s.redirectURL(), consent.Verifier)
+}
+
+// connectAccount finds out whose the grant is and stores it. [store.ErrNoRefreshToken] as by [vault.Vault.StoreGrant].
+func (s *Server) connectAccount(ctx context.Context, oauth *providers.OAuth, consent store.Consent, grant providers.Grant) (uuid.UUID, store.ConnectResult, error) {
+	account := providers.Account{APIDomain: grant.APIDomain, AuthServer: grant.AuthServer}
+	identity, err := oauth.Identify(ctx, account, s.vault.GrantClient(consent.Provider, grant))
+	if err != nil && grant.RefreshToken == "" { // whoever it is: the grant is of no use for long
+		return uuid.Nil, "", store.ErrNoRefreshToken
+	}
+	if err != nil {
+		return uuid.Nil, "", err
+	}
+	return s.vault.StoreGrant(ctx, vault.Connection{
+		TenantID: consent.TenantID, Provider: consent.Provider, Identity: identity, Grant: grant, Wanted: value(consent.Wanted),
+	})
 }
 
 func (s *Server) noteConnect(ctx context.Context, consent store.Consent, id uuid.UUID, result string) {

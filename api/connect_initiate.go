@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 	"golang.org/x/oauth2"
@@ -52,13 +53,9 @@ func (s *Server) initiate(w http.ResponseWriter, r *http.Request) {
 // notConnectable is what a navigation to a provider without credentials here is. Anybody may write such an address, so
 // that it is nothing for an operator to be woken by; one of a provider that nobody knows was made by hand.
 func (s *Server) notConnectable(provider string) string {
-	switch provider {
-	case "pipedrive", "zoho", "hubspot":
-	default:
-		if s.providers[provider] == nil {
-			s.log.Info().Str("provider", words.Redact(provider)).Msg("somebody wants to connect a provider that doesn't exist")
-			return words.LandingForged
-		}
+	if s.providers[provider] == nil && !slices.Contains(s.opts.Known, provider) {
+		s.log.Info().Str("provider", words.Redact(provider)).Msg("somebody wants to connect a provider that doesn't exist")
+		return words.LandingForged
 	}
 	s.log.Warn().Str("provider", provider).Msg("somebody wants to connect a provider that is not set up")
 	return words.LandingSetup

@@ -98,7 +98,7 @@ func newConnectWorld(t *testing.T, change func(*api.Options)) *connectWorld {
 	server := httptest.NewUnstartedServer(nil)
 	w.base = "http://" + server.Listener.Addr().String()
 	options := api.Options{
-		Store: w.store, Jobs: w.worker.Jobs(), Vault: w.vault, Providers: list, Log: log, PublicURL: w.base, DashboardURL: connectDashboard,
+		Store: w.store, Jobs: w.worker.Jobs(), Vault: w.vault, Providers: list, Known: []string{"zoho"}, Log: log, PublicURL: w.base, DashboardURL: connectDashboard,
 		AdminKey: "an admin key of a test",
 	}
 	if change != nil {

@@ -34,7 +34,8 @@ type Options struct {
 	Store     *store.Store
 	Jobs      *jobs.Client
 	Vault     *vault.Vault
-	Providers []*providers.Provider
+	Providers []*providers.Provider // that are set up here
+	Known     []string              // names of further ones that this version has an adapter for
 	Log       zerolog.Logger
 
 	// PublicURL is where browsers and providers reach this server; DashboardURL where people are sent after a consent.

@@ -45,7 +45,7 @@ func BenchmarkPageWrite(b *testing.B) {
 func commit(b *testing.B, st *store.Store, c *store.Claim, contacts []providers.Contact, at time.Time) {
 	b.Helper()
 	c.Checkpoint.Page++
-	n, err := st.CommitPage(b.Context(), c, store.Page{Contacts: contacts, Read: rules.Read{Begun: at, Done: at}, Calls: 1})
+	n, err := st.CommitPage(b.Context(), c, store.Page{Contacts: contacts, Read: rules.Read{Begun: at, Done: at}, Spent: store.Spent{Calls: 1}})
 	require.NoError(b, err)
 	require.EqualValues(b, pageSize, n.Seen)
 }

@@ -60,6 +60,7 @@ type Limits struct {
 	QuotaReset        func(now time.Time) time.Time // when the daily budget comes back, if the provider doesn't say
 	SweepEvery        time.Duration                 // how often a full sweep looks for silent deletions
 	DeletedEvery      time.Duration                 // how often a list of deletions is worth reading beside sweeps; 0: in every run
+	DeletedKept       time.Duration                 // how long it shows a deletion; 0: there is no such list, or for ever
 	Cursors           Cursors                       // what a cursor of a list of changes is
 }
 

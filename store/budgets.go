@@ -51,7 +51,23 @@ ON CONFLICT (provider, external_account_id) DO UPDATE SET burst_limit = coalesce
     daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining),
     limited_in_row = CASE WHEN $7 THEN 0 ELSE b.limited_in_row END, updated_at = now()`
 
-// NoteUsage notes what answers said of an account's limits; done ends a row of refusals.
+const addSpending = `
+INSERT INTO rate_spending AS s (provider, external_account_id, hour, spent) VALUES ($1, $2, date_trunc('hour', now()), $3)
+ON CONFLICT (provider, external_account_id, hour) DO UPDATE SET spent = s.spent + excluded.spent`
+
+const readSpending = `
+SELECT coalesce(sum(spent), 0)::bigint FROM rate_spending
+WHERE provider = $1 AND external_account_id = $2 AND hour > now() - interval '24 hours'`
+
+// Spending is what our calls have cost an account in the last 24 hours, in the provider's unit, by whole hours.
+func (s *Store) Spending(ctx context.Context, provider, account string) (spent int64, err error) {
+	if err := s.pool.QueryRow(ctx, readSpending, provider, account).Scan(&spent); err != nil {
+		return 0, fmt.Errorf("read spending: %w", err)
+	}
+	return spent, nil
+}
+
+// NoteUsage notes what answers said of an account's limits, and what they cost it; done ends a row of refusals.
 func (s *Store) NoteUsage(ctx context.Context, tx pgx.Tx, provider, account string, u providers.Usage, done bool) error {
 	var window *int64
 	if u.BurstLimit != nil {
@@ -60,6 +76,12 @@ func (s *Store) NoteUsage(ctx context.Context, tx pgx.Tx, provider, account stri
 	}
 	if _, err := tx.Exec(ctx, noteUsage, provider, account, u.BurstLimit, window, u.DailyLimit, u.DailyRemaining, done); err != nil {
 		return fmt.Errorf("note usage: %w", err)
+	}
+	if u.Spent == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, addSpending, provider, account, u.Spent); err != nil {
+		return fmt.Errorf("note spending: %w", err)
 	}
 	return nil
 }

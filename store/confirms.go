@@ -79,7 +79,7 @@ type Confirmed struct {
 var ErrOverlapped = errors.New("another read overlapped this one")
 
 const countConfirmed = `
-UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, api_calls = api_calls + $11,
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, api_calls = api_calls + $11, quota_used = quota_used + $12,
     records_seen = records_seen + $5, records_created = records_created + $6, records_updated = records_updated + $7,
     records_unchanged = records_unchanged + $8, records_deleted = records_deleted + $9, records_failed = records_failed + $10,
     records_synced = coalesce(records_synced, 0) + $5 - $10, failures_in_row = 0, updated_at = clock_timestamp()
@@ -93,9 +93,9 @@ UPDATE confirming_reads SET result = 'absent', begun_at = $3, done_at = $4 WHERE
 // CommitConfirm stores a confirming read of a run: what it does to the row, what it counts, and that it is done. An
 // absence without proof of a record that no page held is only noted: whether it is a deletion depends on how many
 // there are. [ErrOverlapped] if its order against the stored read can't be told; then nothing was written.
-func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool, calls int) error {
+func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentPhase bool, spent Spent) error {
 	noted := absentPhase && f.Contact == nil
-	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, n *rules.Counters) error {
+	return s.settleFenced(ctx, c, spent, func(tx pgx.Tx, n *rules.Counters) error {
 		if noted {
 			_, err := tx.Exec(ctx, settleAbsent, c.RunID, f.ExternalID, f.Read.Begun, f.Read.ObservedAt())
 			return err
@@ -111,16 +111,16 @@ func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentP
 }
 
 // DropAsked gives up reading a record for now: each reading was overlapped by somebody else's, which is stored.
-func (s *Store) DropAsked(ctx context.Context, c Claim, id string, calls int) error {
-	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, _ *rules.Counters) error {
+func (s *Store) DropAsked(ctx context.Context, c Claim, id string, spent Spent) error {
+	return s.settleFenced(ctx, c, spent, func(tx pgx.Tx, _ *rules.Counters) error {
 		_, err := tx.Exec(ctx, settleAsked, c.RunID, id)
 		return err
 	})
 }
 
 // CommitUnreadable stores that a record is there but can't be understood: it goes to quarantine.
-func (s *Store) CommitUnreadable(ctx context.Context, c Claim, a Asked, f providers.Failure, calls int) error {
-	return s.settleFenced(ctx, c, calls, func(tx pgx.Tx, n *rules.Counters) error {
+func (s *Store) CommitUnreadable(ctx context.Context, c Claim, a Asked, f providers.Failure, spent Spent) error {
+	return s.settleFenced(ctx, c, spent, func(tx pgx.Tx, n *rules.Counters) error {
 		n.Fail()
 		if a.Unchanged { // a page has counted it as seen
 			n.Seen--
@@ -134,7 +134,7 @@ func (s *Store) CommitUnreadable(ctx context.Context, c Claim, a Asked, f provid
 }
 
 // settleFenced does what settles a confirming read under the run's fence, and counts it.
-func (s *Store) settleFenced(ctx context.Context, c Claim, calls int, settle func(pgx.Tx, *rules.Counters) error) error {
+func (s *Store) settleFenced(ctx context.Context, c Claim, spent Spent, settle func(pgx.Tx, *rules.Counters) error) error {
 	err := s.Tx(ctx, func(tx pgx.Tx) error {
 		if err := s.HoldFence(ctx, tx, c); err != nil {
 			return err
@@ -143,7 +143,7 @@ func (s *Store) settleFenced(ctx context.Context, c Claim, calls int, settle fun
 		if err := settle(tx, &n); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted, n.Failed, calls)
+		tag, err := tx.Exec(ctx, countConfirmed, c.RunID, c.Fence, c.Job, s.lease, n.Seen, n.Created, n.Updated, n.Unchanged, n.Deleted, n.Failed, spent.Calls, spent.Quota)
 		return fenced(tag.RowsAffected(), "count confirming read", err)
 	})
 	if err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrOverlapped) {

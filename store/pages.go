@@ -21,13 +21,14 @@ type Page struct {
 	Failures []providers.Failure
 	Read     rules.Read
 	Region   string
-	Calls    int // provider calls that no commit has counted yet
+	Spent    Spent // by calls that no commit has counted yet
+	Remember bool  // its ids until the run ends, as a sweep's always are: a record that is met twice says something
 }
 
 const hasFailures = `SELECT EXISTS (SELECT FROM sync_failures WHERE integration_id = $1 AND resolved_at IS NULL)`
 
 const savePage = `
-UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, pages = pages + 1, api_calls = api_calls + $6,
+UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, pages = pages + 1, api_calls = api_calls + $6, quota_used = quota_used + $14,
     records_seen = records_seen + $7, records_created = records_created + $8, records_updated = records_updated + $9,
     records_unchanged = records_unchanged + $10, records_failed = records_failed + $11,
     records_synced = coalesce(records_synced, 0) + $7 - $11, failures_in_row = 0,
@@ -162,15 +163,15 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, c *Claim, p Page, d *decis
 	batch := new(pgx.Batch)
 	n := d.counters
 	observed := p.Read.ObservedAt()
-	batch.Queue(savePage, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, p.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
-		optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper))
+	batch.Queue(savePage, c.RunID, c.Fence, c.Job, s.lease, c.Checkpoint, p.Spent.Calls, n.Seen, n.Created, n.Updated, n.Unchanged, n.Failed,
+		optional(c.Checkpoint.Since), optional(c.Checkpoint.Upper), p.Spent.Quota)
 	if d.writes.len() > 0 {
 		d.writes.queue(batch, c.TenantID, c.IntegrationID, observed, &c.RunID).Exec(func(tag pgconn.CommandTag) error {
 			written = tag.RowsAffected()
 			return nil
 		})
 	}
-	if c.Checkpoint.Sweep {
+	if c.Checkpoint.Sweep || p.Remember {
 		batch.Queue(insertRunPage, c.RunID, c.Checkpoint.Page, d.listed)
 	}
 	if len(d.asks) > 0 {

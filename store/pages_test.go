@@ -88,7 +88,7 @@ func TestCommitPage(t *testing.T) {
 
 		b := newBundle(t)
 		b.claim.Checkpoint.Cursor = "next"
-		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), person("2", "Bob", 2)}, Read: b.read(0), Calls: 1})
+		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), person("2", "Bob", 2)}, Read: b.read(0), Spent: store.Spent{Calls: 1}})
 		require.Equal(t, rules.Counters{Seen: 2, Created: 2}, n)
 		run := b.run(t)
 		require.EqualValues(t, 2, run.RecordsCreated)
@@ -116,7 +116,7 @@ func TestCommitPage(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrLost)
 		require.Empty(t, b.names(t))
 		require.ErrorIs(t, b.store.Renew(t.Context(), stale), store.ErrLost)
-		require.ErrorIs(t, b.store.Tx(t.Context(), func(tx pgx.Tx) error { return b.store.Leave(t.Context(), tx, stale, store.Wait{}, 0) }), store.ErrLost)
+		require.ErrorIs(t, b.store.Tx(t.Context(), func(tx pgx.Tx) error { return b.store.Leave(t.Context(), tx, stale, store.Wait{}, store.Spent{}) }), store.ErrLost)
 		require.NoError(t, b.store.Renew(t.Context(), b.claim))
 	})
 

@@ -15,6 +15,7 @@ const (
 	keepAudit       = 365 * 24 * time.Hour
 	keepIdempotency = 24 * time.Hour
 	keepStates      = 24 * time.Hour
+	keepSpending    = 48 * time.Hour
 	keepResolved    = 30 * 24 * time.Hour
 	keepDeliveries  = 7 * 24 * time.Hour
 
@@ -39,6 +40,7 @@ var retentions = []struct { //nolint:gochecknoglobals // a constant table
 	{`DELETE FROM oauth_states WHERE state_hash IN (SELECT state_hash FROM oauth_states WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
 	{`DELETE FROM connect_sessions WHERE token_hash IN (SELECT token_hash FROM connect_sessions WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
 	{`DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
+	{`DELETE FROM rate_spending WHERE ctid IN (SELECT ctid FROM rate_spending WHERE hour < now() - $1::interval LIMIT $2)`, keepSpending},
 	{`DELETE FROM sync_failures WHERE id IN (SELECT id FROM sync_failures WHERE resolved_at < now() - $1::interval LIMIT $2)`, keepResolved},
 	{`DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE processed_at < now() - $1::interval LIMIT $2)`, keepDeliveries},
 	{`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closed_at < now() - $1::interval LIMIT $2)`, keepRuns},

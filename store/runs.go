@@ -50,6 +50,7 @@ type Run struct {
 	Drift             *int64     `json:"drift"`
 	Pages             int32      `json:"pages"`
 	APICalls          int32      `json:"api_calls"`
+	QuotaUsed         int64      `json:"quota_used"`
 	ErrorCode         *string    `json:"error_code"`
 	ErrorVariant      *string    `json:"error_variant"`
 	ErrorDetail       *string    `json:"error_detail"`
@@ -77,7 +78,7 @@ func (r Run) Active() bool { return r.Status == Pending || r.Status == InProgres
 
 const runColumns = `r.id, r.integration_id, r.tenant_id, coalesce(r.sync_type, 'full') AS sync_type, coalesce(r.status, 'failed') AS status, r.outcome, coalesce(r.records_synced, 0)::bigint AS records_synced, r.records_seen,
     r.records_created, r.records_updated, r.records_unchanged, r.records_deleted, r.records_failed, r.records_total, r.total_is_estimate,
-    r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.error_code, r.error_variant, r.error_detail, r.error_message,
+    r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.quota_used, r.error_code, r.error_variant, r.error_detail, r.error_message,
     r.waiting_until, r.waiting_reason, r.failures_in_row, r.window_start, r.window_end, r.due_at, r.missed_ticks, r.requested_by,
     r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.created_at, r.started_at, r.completed_at, r.updated_at`
 

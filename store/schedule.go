@@ -47,16 +47,18 @@ type Progress struct {
 	WindowEnd time.Time // zero: unchanged
 	Watermark time.Time // zero: unchanged
 	Swept     bool
+
+	DeletedUntil time.Time // the list of deletions was read to its end; zero: unchanged
 }
 
 const moveWindow = `
 UPDATE integrations SET window_end = coalesce($2, window_end), watermark = greatest(watermark, $3),
-    swept_at = CASE WHEN $4 THEN clock_timestamp() ELSE swept_at END
+    swept_at = CASE WHEN $4 THEN clock_timestamp() ELSE swept_at END, deleted_until = greatest(deleted_until, $5)
 WHERE id = $1`
 
 // MoveWindow notes that a whole walk has been committed. The caller has locked the integration.
 func (s *Store) MoveWindow(ctx context.Context, tx pgx.Tx, integration uuid.UUID, p Progress) error {
-	if _, err := tx.Exec(ctx, moveWindow, integration, optional(p.WindowEnd), optional(p.Watermark), p.Swept); err != nil {
+	if _, err := tx.Exec(ctx, moveWindow, integration, optional(p.WindowEnd), optional(p.Watermark), p.Swept, optional(p.DeletedUntil)); err != nil {
 		return fmt.Errorf("move window: %w", err)
 	}
 	return nil
@@ -83,14 +85,20 @@ func (s *Store) HoldFence(ctx context.Context, tx pgx.Tx, c Claim) error {
 	return fenced(tag.RowsAffected(), "hold run", err)
 }
 
-const addCalls = `UPDATE integration_sync_logs SET api_calls = api_calls + $2 WHERE id = $1`
+// Spent is what provider calls cost.
+type Spent struct {
+	Calls int
+	Quota int64 // of the account's daily budget, in the provider's unit
+}
 
-// AddCalls counts provider calls that no page has counted.
-func (s *Store) AddCalls(ctx context.Context, tx pgx.Tx, run uuid.UUID, calls int) error {
-	if calls == 0 {
+const addSpent = `UPDATE integration_sync_logs SET api_calls = api_calls + $2, quota_used = quota_used + $3 WHERE id = $1`
+
+// AddSpent counts provider calls that no page has counted.
+func (s *Store) AddSpent(ctx context.Context, tx pgx.Tx, run uuid.UUID, spent Spent) error {
+	if spent == (Spent{}) {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, addCalls, run, calls); err != nil {
+	if _, err := tx.Exec(ctx, addSpent, run, spent.Calls, spent.Quota); err != nil {
 		return fmt.Errorf("count calls: %w", err)
 	}
 	return nil

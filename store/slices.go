@@ -26,6 +26,7 @@ type Phase string
 // The phases of a run.
 const (
 	Walk    Phase = ""        // reading pages
+	Deleted Phase = "deleted" // reading the provider's list of deletions
 	Confirm Phase = "confirm" // reading the records that pages asked about
 	Sample  Phase = "sample"  // of a sweep: reading a sample of more absences than one believes
 	Absent  Phase = "absent"  // of a sweep: reading everything that was in no page
@@ -40,14 +41,36 @@ type Checkpoint struct {
 	Upper     time.Time        `json:"upper,omitzero"`  // its upper bound, fixed by the first answer
 	First     time.Time        `json:"first,omitzero"`  // when the first call began, on the database's clock
 	Cursor    providers.Cursor `json:"cursor,omitempty"`
-	Page      int              `json:"page,omitempty"` // of the present walk
+	From      time.Time        `json:"from,omitzero"`       // the next page is asked for from this update time on; zero: Since
+	ByCursor  bool             `json:"by_cursor,omitempty"` // the walk has followed a cursor that isn't a position
+	Moved     bool             `json:"moved,omitempty"`     // records moved while it did
+	Rewalks   int              `json:"rewalks,omitempty"`   // how often the window was walked again for that
+	TooLong   bool             `json:"too_long,omitempty"`  // an incremental that became a sweep since the list was too long
+	Exported  time.Time        `json:"exported,omitzero"`   // when the export was asked for that is being read
+	Preparing bool             `json:"preparing,omitempty"` // it has yet to come
+	Page      int              `json:"page,omitempty"`      // of the present walk
 	Restarted bool             `json:"restarted,omitempty"`
-	Expired   bool             `json:"expired,omitempty"` // the last walk's cursor expired: the next time fails the run
-	Newest    time.Time        `json:"newest,omitzero"`   // largest update time committed
-	Live      int64            `json:"live,omitempty"`    // live contacts before anything was deleted
-	Listed    int64            `json:"listed,omitempty"`  // living records that the walk listed
-	Held      int64            `json:"held,omitempty"`    // deletions that wait for a person
-	Short     bool             `json:"short,omitempty"`   // the list left out living records
+	Expired   bool             `json:"expired,omitempty"`  // the last walk's cursor expired: the next time fails the run
+	Newest    time.Time        `json:"newest,omitzero"`    // largest update time committed
+	Expected  int64            `json:"expected,omitempty"` // contacts that a sweep will meet, or about
+	Live      int64            `json:"live,omitempty"`     // live contacts before anything was deleted
+	Listed    int64            `json:"listed,omitempty"`   // living records that the walk listed
+	Held      int64            `json:"held,omitempty"`     // deletions that wait for a person
+	Short     bool             `json:"short,omitempty"`    // the list left out living records
+
+	Reading Reading `json:"reading,omitzero"` // of the list of deletions
+}
+
+// Reading is how far the provider's list of deletions has been read. One of several pages is read again until two
+// readings agree: entries may slip from one page to another.
+type Reading struct {
+	Since  time.Time        `json:"since,omitzero"`
+	Cursor providers.Cursor `json:"cursor,omitempty"`
+	Pages  int              `json:"pages,omitempty"` // of the present reading
+	Sum    uint64           `json:"sum,omitempty"`   // over its ids, whatever their order
+	Before uint64           `json:"before,omitempty"`
+	Times  int              `json:"times,omitempty"` // readings that came to their end
+	Done   bool             `json:"done,omitempty"`
 }
 
 // Claim is a slice's right to act on a run, and what it goes on from.
@@ -118,12 +141,12 @@ const leave = `
 UPDATE integration_sync_logs SET lease_until = clock_timestamp(), waiting_reason = nullif($5, ''),
     waiting_until = CASE WHEN $4::interval > interval '0' THEN clock_timestamp() + $4 END,
     failures_in_row = failures_in_row + CASE WHEN $6 THEN 1 ELSE 0 END,
-    api_calls = api_calls + $7, updated_at = clock_timestamp()
+    api_calls = api_calls + $7, quota_used = quota_used + $8, updated_at = clock_timestamp()
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // Leave gives the run back until another slice goes on, and counts the calls that no page has counted.
-func (s *Store) Leave(ctx context.Context, tx pgx.Tx, c Claim, w Wait, calls int) error {
-	tag, err := tx.Exec(ctx, leave, c.RunID, c.Fence, c.Job, w.For, w.Reason, w.Failure, calls)
+func (s *Store) Leave(ctx context.Context, tx pgx.Tx, c Claim, w Wait, spent Spent) error {
+	tag, err := tx.Exec(ctx, leave, c.RunID, c.Fence, c.Job, w.For, w.Reason, w.Failure, spent.Calls, spent.Quota)
 	return fenced(tag.RowsAffected(), "leave run", err)
 }
 

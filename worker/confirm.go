@@ -68,18 +68,18 @@ func (s *slice) confirm(ctx context.Context, a store.Asked, absent bool) (rules.
 		if err != nil {
 			return finding, err
 		}
-		err = s.count(func(calls int) error {
+		err = s.count(func(spent store.Spent) error {
 			if failure != nil {
-				return s.engine.Store.CommitUnreadable(ctx, s.claim, a, *failure, calls)
+				return s.engine.Store.CommitUnreadable(ctx, s.claim, a, *failure, spent)
 			}
-			return s.engine.Store.CommitConfirm(ctx, s.claim, f, absent, calls)
+			return s.engine.Store.CommitConfirm(ctx, s.claim, f, absent, spent)
 		})
 		if !errors.Is(err, store.ErrOverlapped) {
 			return finding, err
 		}
 	}
 	// every reading was overlapped by another reader's: that one's is stored, and the next sweep looks again
-	return rules.Alive, s.count(func(calls int) error { return s.engine.Store.DropAsked(ctx, s.claim, a.ExternalID, calls) })
+	return rules.Alive, s.count(func(spent store.Spent) error { return s.engine.Store.DropAsked(ctx, s.claim, a.ExternalID, spent) })
 }
 
 // readOne is a confirming read. failure is set for a record that is there but can't be understood.
@@ -153,7 +153,7 @@ func (s *slice) sample(ctx context.Context) (rules.Conclusion, error) {
 			return 0, err
 		}
 		if finding == rules.Alive && failure == nil {
-			err := s.count(func(calls int) error { return s.engine.Store.CommitConfirm(ctx, s.claim, f, true, calls) })
+			err := s.count(func(spent store.Spent) error { return s.engine.Store.CommitConfirm(ctx, s.claim, f, true, spent) })
 			if err != nil && !errors.Is(err, store.ErrOverlapped) {
 				return 0, err
 			}

@@ -62,7 +62,7 @@ func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, live int64, counted *in
 	if err := st.HoldFence(ctx, tx, s.claim); err != nil {
 		return "", err
 	}
-	if err := st.AddCalls(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
+	if err := st.AddSpent(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
 		return "", err
 	}
 	var drift *int64
@@ -108,12 +108,15 @@ func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
 	if cp.Short {
 		return s.engine.Store.SweepAgain(ctx, tx, s.integration.ID)
 	}
-	cursors := rules.Opaque
-	if s.provider.Limits.Cursors == providers.Positions {
-		cursors = rules.Positions
+	cursors := rules.Positions
+	if s.provider.Limits.Cursors == providers.Opaque && !cp.TooLong { // else the next incremental would be too long again
+		cursors = rules.Opaque
 	}
 	old := value(s.integration.Watermark)
 	p := store.Progress{WindowEnd: rules.WindowEnd(value(s.integration.WindowEnd), cp.Upper, cp.Sweep, cursors), Swept: cp.Sweep}
+	if cp.Reading.Done || s.deletedBase().IsZero() {
+		p.DeletedUntil = cp.Upper
+	}
 	if mark := rules.Watermark(old, cp.Newest, cp.Upper); mark.After(old) {
 		p.Watermark = mark
 	}

@@ -116,8 +116,13 @@ func (s *slice) end(ctx context.Context, end store.RunEnd, trouble *store.Troubl
 		if err := s.engine.Store.HoldFence(ctx, tx, s.claim); err != nil {
 			return err
 		}
-		if err := s.engine.Store.AddCalls(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
+		if err := s.engine.Store.AddSpent(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
 			return err
+		}
+		if s.pace != nil && s.pace.hasAnswered() {
+			if err := s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false); err != nil {
+				return err
+			}
 		}
 		if trouble != nil {
 			if _, err := s.engine.Store.OpenIncident(ctx, tx, in, *trouble); err != nil {
@@ -156,7 +161,7 @@ func (s *slice) settleFailure(ctx context.Context, e *providers.Error) error {
 		return s.fail(ctx, words.SchemaChanged, e.Variant, e, true)
 	case providers.CursorExpired:
 		return s.fail(ctx, words.CursorExpired, e.Variant, e, false)
-	case providers.InvalidRequest, providers.NotFound:
+	case providers.InvalidRequest, providers.NotFound, providers.ListTooLong:
 		return s.fail(ctx, words.InvalidRequest, "sync", e, false)
 	case providers.UnknownOutcome, providers.Internal: // not of a read: a fault of ours
 	}

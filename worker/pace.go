@@ -25,7 +25,7 @@ type pace struct {
 	unknown *rate.Limiter // until a limit was reported
 
 	mu        sync.Mutex
-	usage     providers.Usage // the newest of each member
+	usage     providers.Usage // the newest of each member, and what was spent in all
 	remaining int64           // as reported at remainingAt
 	reported  time.Time       // when remaining was; zero: not, or too long ago
 	sent      []time.Time     // within the window, oldest first
@@ -99,6 +99,7 @@ func (p *pace) learn(u providers.Usage) {
 	if u.DailyRemaining != nil {
 		p.usage.DailyRemaining = u.DailyRemaining
 	}
+	p.usage.Spent += u.Spent
 }
 
 // seen is what the slice has learned.

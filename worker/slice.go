@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -31,8 +32,10 @@ type slice struct {
 	client      *vault.Client
 	source      providers.ContactSource
 	pace        *pace
-	refreshed   bool  // the token was renewed because an error asked for it
-	counted     int64 // calls that a commit has counted
+	refreshed   bool           // the token was renewed because an error asked for it
+	fetching    sync.WaitGroup // the page that is read ahead
+	counted     int64          // calls that a commit has counted
+	quota       int64          // of pace.spent, that which a commit has counted
 
 	writing sync.Mutex // held while the run's row is written
 	ended   bool       // under writing: the slice has ended the run, and its lease with it
@@ -59,6 +62,8 @@ func (s *slice) run(ctx context.Context) error {
 		switch s.claim.Checkpoint.Phase {
 		case store.Walk:
 			err = s.walk(ctx)
+		case store.Deleted:
+			err = s.readDeleted(ctx)
 		case store.Confirm:
 			err = s.confirmAsked(ctx)
 		case store.Sample:
@@ -116,14 +121,29 @@ func (s *slice) open(ctx context.Context) (err error) {
 
 // connect makes client and source from the account as it is stored.
 func (s *slice) connect() {
+	s.close()
 	account := providers.Account{ExternalID: s.account, EverWorked: s.integration.SweptAt != nil || s.integration.Watermark != nil}
 	if s.integration.APIDomain != nil {
 		account.APIDomain = *s.integration.APIDomain
+	}
+	if s.integration.AuthServer != nil {
+		account.AuthServer = *s.integration.AuthServer
 	}
 	calls := s.calls()
 	s.client = s.engine.Vault.Client(s.integration.ID, account)
 	s.counted -= calls
 	s.source = s.provider.Contacts(account, s.client.Client)
+}
+
+// close lets go of what the source holds, once nothing is read ahead any more.
+func (s *slice) close() {
+	s.fetching.Wait()
+	if source, ok := s.source.(io.Closer); ok {
+		if err := source.Close(); err != nil {
+			s.log.Warn().Err(err).Msg("could not close the contact source")
+		}
+	}
+	s.source = nil
 }
 
 // calls are those of the present client.
@@ -134,8 +154,14 @@ func (s *slice) calls() int64 {
 	return s.client.Calls()
 }
 
-// uncounted are the calls that no commit has counted yet.
-func (s *slice) uncounted() int { return int(s.calls() - s.counted) }
+// uncounted is what was spent that no commit has counted yet.
+func (s *slice) uncounted() store.Spent {
+	spent := store.Spent{Calls: int(s.calls() - s.counted)}
+	if s.pace != nil {
+		spent.Quota = s.pace.seen().Spent - s.quota
+	}
+	return spent
+}
 
 // mend renews the token if the error says that this may help, once in a slice; again says whether to go on.
 func (s *slice) mend(ctx context.Context, err error) (again bool, _ error) {
@@ -173,14 +199,14 @@ func (s *slice) write(do func() error) error {
 	return do()
 }
 
-// count writes the run's row, and with it the calls that no commit has counted yet. What is committed ends a row of
+// count writes the run's row, and with it what was spent that no commit has counted yet. What is committed ends a row of
 // failures.
-func (s *slice) count(commit func(calls int) error) error {
+func (s *slice) count(commit func(spent store.Spent) error) error {
 	return s.write(func() error {
-		calls := s.calls()
-		err := commit(int(calls - s.counted))
+		spent := s.uncounted()
+		err := commit(spent)
 		if err == nil {
-			s.counted, s.claim.FailuresInRow = calls, 0
+			s.counted, s.quota, s.claim.FailuresInRow = s.counted+int64(spent.Calls), s.quota+spent.Quota, 0
 		}
 		return err
 	})

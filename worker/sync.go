@@ -57,6 +57,7 @@ func (e *engine) work(ctx context.Context, claim store.Claim) error {
 		err = cause
 	}
 	stop(nil)
+	slice.close()
 	<-kept
 	return slice.settle(ctx, err)
 }

@@ -13,21 +13,27 @@ import (
 	"example.com/enlace/store/rules"
 )
 
+// ask is how a page is asked for.
+type ask struct {
+	cursor   providers.Cursor
+	from     time.Time // of an incremental: from this update time on
+	byCursor bool      // by a cursor that isn't a position
+}
+
 // fetched is a page that has come, or the error instead.
 type fetched struct {
-	page   providers.Page
-	read   rules.Read
-	cursor providers.Cursor // with which it was asked for
-	err    error
+	ask  ask
+	page providers.Page
+	read rules.Read
+	err  error
 }
 
 // walk reads pages to the end of the list or of the window. While a page is written the next is fetched, one ahead.
 func (s *slice) walk(ctx context.Context) error {
-	cp := &s.claim.Checkpoint
 	if err := s.beginWalk(ctx); err != nil {
 		return err
 	}
-	next := s.fetch(ctx, cp.Cursor)
+	next := s.fetch(ctx, s.present())
 	for {
 		var got fetched
 		select {
@@ -35,10 +41,13 @@ func (s *slice) walk(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if got.err != nil {
+		switch {
+		case got.err != nil:
 			return s.walkError(ctx, got)
+		case got.page.Wait > 0:
+			return s.awaitExport(ctx, got)
 		}
-		end, err := s.take(got)
+		following, end, err := s.take(&got)
 		if err != nil {
 			return err
 		}
@@ -48,9 +57,9 @@ func (s *slice) walk(ctx context.Context) error {
 		}
 		parked := s.reserveReached()
 		if !end && !last && !parked { // a page that the slice won't store is not asked for
-			next = s.fetch(ctx, got.page.Next)
+			next = s.fetch(ctx, following)
 		}
-		if err := s.commit(ctx, got, end); err != nil {
+		if err := s.commit(ctx, got, following, end); err != nil {
 			return err
 		}
 		switch {
@@ -62,6 +71,16 @@ func (s *slice) walk(ctx context.Context) error {
 			return errYield
 		}
 	}
+}
+
+// present is how the checkpoint's page is asked for.
+func (s *slice) present() ask {
+	cp := s.claim.Checkpoint
+	a := ask{cursor: cp.Cursor, from: cp.Since, byCursor: cp.ByCursor}
+	if !cp.From.IsZero() {
+		a.from = cp.From
+	}
+	return a
 }
 
 // beginWalk fixes what the run covers, when it has not begun, and checks that a sweep still knows what it has seen.
@@ -78,13 +97,21 @@ func (s *slice) beginWalk(ctx context.Context) error {
 		return nil
 	}
 	lower, sweep := rules.Lower(value(s.integration.WindowEnd), value(s.integration.Watermark))
-	if cp.Sweep = sweep || s.claim.SyncType == store.Full; !cp.Sweep {
+	if cp.Sweep = sweep || s.claim.SyncType == store.Full || s.deletionsForgotten(); !cp.Sweep {
 		cp.Since = lower
 		return nil
 	}
+	return s.beginSweep(ctx)
+}
+
+// beginSweep notes how much there is to read.
+func (s *slice) beginSweep(ctx context.Context) error {
 	total, estimate, err := s.total(ctx)
 	if err != nil {
 		return err
+	}
+	if total != nil {
+		s.claim.Checkpoint.Expected = *total
 	}
 	return s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, total, estimate) })
 }
@@ -126,67 +153,114 @@ func value(t *time.Time) time.Time {
 }
 
 // fetch asks for a page in the background.
-func (s *slice) fetch(ctx context.Context, cursor providers.Cursor) <-chan fetched {
-	cp := s.claim.Checkpoint
+func (s *slice) fetch(ctx context.Context, a ask) <-chan fetched {
+	source, expected := s.source, s.claim.Checkpoint.Expected
 	got := make(chan fetched, 1)
-	go func() {
-		f := fetched{cursor: cursor}
+	s.fetching.Go(func() {
+		f := fetched{ask: a}
 		defer func() {
 			if p := recover(); p != nil { // of an adapter: outside a job's own goroutine it would end the process
-				f.err = &providers.Error{Kind: providers.Internal, Op: s.provider.Name + ": list contacts", Err: fmt.Errorf("panic: %v", p)}
+				f.err = &providers.Error{Kind: providers.Internal, Op: s.op(), Err: fmt.Errorf("panic: %v", p)}
 			}
 			got <- f
 		}()
 		f.read, f.err = s.read(ctx, func(ctx context.Context) (_ providers.Observation, err error) {
-			f.page, err = s.source.ListContacts(ctx, providers.ListRequest{UpdatedSince: cp.Since, Cursor: cursor})
+			f.page, err = source.ListContacts(ctx, providers.ListRequest{UpdatedSince: a.from, Cursor: a.cursor, Expected: expected})
 			return f.page.Observation, err
 		})
-	}()
+	})
 	return got
 }
 
-// take checks a page and notes in the checkpoint what follows from it; end says that it is the walk's last.
-func (s *slice) take(f fetched) (end bool, err error) {
+func (s *slice) op() string { return s.provider.Name + ": list contacts" }
+
+// awaitExport leaves the run while the provider prepares what it will read.
+func (s *slice) awaitExport(ctx context.Context, f fetched) error {
 	cp := &s.claim.Checkpoint
-	op := s.provider.Name + ": list contacts"
-	if f.page.Next != "" && f.page.Next == f.cursor {
-		return false, &providers.Error{Kind: providers.SchemaChanged, Op: op, Detail: "the cursor repeats: the same position came back as the next one"}
+	s.answered(f)
+	if !cp.Preparing {
+		cp.Exported, cp.Preparing = f.read.Begun, true
 	}
-	if n := len(f.page.Failures); n >= store.BadPage && len(f.page.Contacts) == 0 {
-		return false, &providers.Error{Kind: providers.SchemaChanged, Op: op, Detail: fmt.Sprintf("all %d records of a page have an unexpected form", n)}
+	cp.Cursor = f.page.Next
+	if err := s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, nil, true) }); err != nil {
+		return err
 	}
-	if cp.First.IsZero() { // the run's first answer
+	return &waitError{store.Wait{For: f.page.Wait, Reason: words.WaitExport}}
+}
+
+// answered notes the run's first answer, which fixes what it covers.
+func (s *slice) answered(f fetched) {
+	cp := &s.claim.Checkpoint
+	if cp.First.IsZero() {
 		cp.First = f.read.Begun
 		cp.Upper = rules.Upper(f.page.Date, f.read.Begun)
 	}
-	end = f.page.Next == ""
-	if !cp.Sweep {
-		times := make([]time.Time, 0, len(f.page.Contacts))
-		for i := range f.page.Contacts {
-			if t := f.page.Contacts[i].UpdatedAt; !t.IsZero() {
-				times = append(times, t)
-			}
-		}
-		if !rules.Ascending(times) {
-			return false, &providers.Error{Kind: providers.InvalidRequest, Op: op, Detail: "a page by update time is not in ascending order"}
-		}
-		end = end || rules.EndsAfter(times, cp.Upper, s.provider.Limits.Cursors == providers.Positions)
+}
+
+// take checks a page and says how the next one is asked for; end says that it is the walk's last.
+func (s *slice) take(f *fetched) (following ask, end bool, err error) {
+	cp := &s.claim.Checkpoint
+	if f.page.Next != "" && f.page.Next == f.ask.cursor {
+		return ask{}, false, &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: "the cursor repeats: the same position came back as the next one"}
 	}
-	return end, nil
+	if n := len(f.page.Failures); n >= store.BadPage && len(f.page.Contacts) == 0 {
+		return ask{}, false, &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: fmt.Sprintf("all %d records of a page have an unexpected form", n)}
+	}
+	s.answered(*f)
+	if !cp.Exported.IsZero() { // what an export holds is as old as the export
+		f.read.Begun = cp.Exported
+	}
+	following = ask{cursor: f.page.Next, from: f.ask.from, byCursor: f.ask.byCursor}
+	end = f.page.Next == ""
+	cursors := s.provider.Limits.Cursors
+	if end || cp.Sweep || cursors == providers.Bounded {
+		return following, end, nil
+	}
+	times := updateTimes(f.page.Contacts)
+	if !f.ask.byCursor && !rules.Ascending(times) { // a frozen list shows new times in old places
+		return ask{}, false, &providers.Error{Kind: providers.InvalidRequest, Op: s.op(), Detail: "a page by update time is not in ascending order"}
+	}
+	if cursors == providers.Positions {
+		return following, rules.EndsAfter(times, cp.Upper, true), nil
+	}
+	if rules.EndsAfter(times, cp.Upper, !f.ask.byCursor) {
+		return following, true, nil
+	}
+	if len(times) > 0 && rules.AsksByTime(f.ask.from, times[len(times)-1], f.ask.byCursor) {
+		return ask{from: times[len(times)-1]}, false, nil
+	}
+	following.byCursor = true
+	return following, false, nil
+}
+
+// updateTimes are those of a page's contacts that have one.
+func updateTimes(contacts []providers.Contact) []time.Time {
+	times := make([]time.Time, 0, len(contacts))
+	for i := range contacts {
+		if t := contacts[i].UpdatedAt; !t.IsZero() {
+			times = append(times, t)
+		}
+	}
+	return times
 }
 
 // commit stores a page with the checkpoint behind it.
-func (s *slice) commit(ctx context.Context, f fetched, end bool) error {
+func (s *slice) commit(ctx context.Context, f fetched, following ask, end bool) error {
 	cp := &s.claim.Checkpoint
 	before := *cp
-	cp.Cursor = f.page.Next
-	cp.Page++
-	if end {
-		cp.Phase, cp.Cursor = store.Confirm, ""
+	cp.Cursor, cp.ByCursor, cp.From = following.cursor, following.byCursor, time.Time{}
+	if !following.from.Equal(cp.Since) {
+		cp.From = following.from
 	}
-	err := s.count(func(calls int) error {
+	cp.Page++
+	cp.Preparing = false
+	if end {
+		cp.Phase, cp.Cursor = store.Deleted, ""
+	}
+	err := s.count(func(spent store.Spent) error {
 		_, err := s.engine.Store.CommitPage(ctx, &s.claim, store.Page{
-			Contacts: f.page.Contacts, Failures: f.page.Failures, Read: f.read, Region: s.engine.Region, Calls: calls,
+			Contacts: f.page.Contacts, Failures: f.page.Failures, Read: f.read, Region: s.engine.Region, Spent: spent,
+			Remember: s.provider.Limits.Cursors == providers.Opaque && len(f.page.Contacts) > 0,
 		})
 		return err
 	})
@@ -194,24 +268,36 @@ func (s *slice) commit(ctx context.Context, f fetched, end bool) error {
 		*cp = before
 	}
 	if errors.Is(err, store.ErrAllRefused) {
-		return &providers.Error{Kind: providers.SchemaChanged, Op: s.provider.Name + ": list contacts", Detail: "no record of a page can be stored", Err: err}
+		return &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: "no record of a page can be stored", Err: err}
 	}
 	return err
 }
 
-// walkError restarts the walk when its cursor has expired for the first time.
+// walkError restarts the walk when its cursor has expired for the first time, and reads everything where the list of
+// changes is longer than the provider shows.
 func (s *slice) walkError(ctx context.Context, f fetched) error {
-	if providers.KindOf(f.err) != providers.CursorExpired || f.cursor == "" || s.claim.Checkpoint.Expired {
-		return f.err
+	cp := &s.claim.Checkpoint
+	switch kind := providers.KindOf(f.err); {
+	case kind == providers.CursorExpired && f.ask.cursor != "" && !cp.Expired:
+		s.log.Info().Msg("the reading position expired; the walk begins anew")
+		return s.restart(ctx, true)
+	case kind == providers.ListTooLong && !cp.Sweep:
+		s.log.Info().Msg("more has changed than the provider lists; the run becomes a full one")
+		cp.Sweep, cp.TooLong, cp.Since = true, true, time.Time{}
+		if err := s.restart(ctx, false); err != nil {
+			return err
+		}
+		return s.beginSweep(ctx)
 	}
-	s.log.Info().Msg("the reading position expired; the walk begins anew")
-	return s.restart(ctx, true)
+	return f.err
 }
 
 // restart begins the walk anew; what it wrote stays written.
 func (s *slice) restart(ctx context.Context, expired bool) error {
 	cp := &s.claim.Checkpoint
 	cp.Cursor, cp.Page, cp.Listed, cp.Restarted, cp.Expired = "", 0, 0, true, cp.Expired || expired
+	cp.From, cp.ByCursor, cp.Moved = time.Time{}, false, false
+	cp.Exported, cp.Preparing, cp.Reading = time.Time{}, false, store.Reading{}
 	return s.write(func() error { return s.engine.Store.RestartWalk(ctx, s.claim) })
 }
 

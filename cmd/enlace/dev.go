@@ -40,7 +40,7 @@ func (a *app) devCommand() *cobra.Command {
 runs), the providers' stand-ins, API, workers, dashboard and River UI, for a demo tenant. It listens on this machine
 alone.
 
-With PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET in the environment, it connects to Pipedrive itself.`,
+A provider with credentials in the environment, such as PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET, is the real one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), o) },
 	}
@@ -191,17 +191,6 @@ func devEncryptionKey(dir string) (secret, error) {
 	return key.secret, nil
 }
 
-// useSandbox points the providers that have no credentials to the sandbox, and returns the titles of the others.
-func useSandbox(cfg *config, base string) (real []string) {
-	if cfg.PipedriveClientID != "" {
-		return []string{"Pipedrive"}
-	}
-	cfg.PipedriveClientID, cfg.PipedriveClientSecret = sandbox.DefaultClientID, sandbox.DefaultClientSecret
-	cfg.PipedriveAuthBaseURL = webURL(base + "/sandbox/pipedrive")
-	cfg.PipedriveAPIBaseURL = cfg.PipedriveAuthBaseURL
-	return nil
-}
-
 func migrateDev(ctx context.Context, cfg *config, log zerolog.Logger) error {
 	url := cfg.DatabaseURL
 	if cfg.DatabaseDirectURL.secret != "" {
@@ -274,7 +263,7 @@ func (a *app) greet(d *devServer) error {
 		"enlace is ready at " + d.base,
 		"  API key:  " + devKey + "  (tenant " + demoTenant + ", and admin)",
 		"  River UI: " + d.base + "/riverui/",
-		"  sandbox:  curl " + d.base + "/sandbox/control/pipedrive",
+		"  sandbox:  " + d.base + "/sandbox/control/{" + strings.Join(adapterNames(), ",") + "}",
 		"  data:     " + d.dir,
 	}
 	for _, title := range d.real {

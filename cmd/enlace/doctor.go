@@ -72,7 +72,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.checkAddresses(cfg)
 	list := providerList(cfg)
 	if len(list) == 0 {
-		d.problem("no provider has credentials, so nothing can be connected", "set PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET")
+		d.problem("no provider has credentials, so nothing can be connected", "set the client id and secret of one, such as PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET")
 	}
 	if names := unused(cfg); len(names) > 0 {
 		d.note("%s: this version has no adapter for that provider", strings.Join(names, ", "))

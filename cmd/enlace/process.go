@@ -130,7 +130,7 @@ func (p *process) answer(ctx context.Context, more func(*api.Options)) error {
 		return err
 	}
 	o := api.Options{
-		Store: p.store, Jobs: queue, Vault: p.vault, Providers: p.list, Log: p.log,
+		Store: p.store, Jobs: queue, Vault: p.vault, Providers: p.list, Known: adapterNames(), Log: p.log,
 		PublicURL: string(p.cfg.PublicURL), DashboardURL: string(p.cfg.DashboardURL), AllowedOrigins: p.cfg.origins(),
 		AdminKey:         p.cfg.AdminKey.reveal(),
 		JWT:              p.cfg.jwt(),

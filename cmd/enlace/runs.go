@@ -55,11 +55,11 @@ func (a *app) writeRuns(runs []syncRun) error {
 	for _, r := range runs {
 		rows = append(rows, []string{
 			r.ID.String(), r.SyncType, r.Title,
-			number(r.RecordsSynced), number(r.RecordsCreated), number(r.RecordsUpdated), number(r.RecordsDeleted), number(r.RecordsFailed),
+			number(r.RecordsSynced), number(r.RecordsCreated), number(r.RecordsUpdated), number(r.RecordsDeleted), number(r.RecordsFailed), number(int64(r.APICalls)), number(r.QuotaUsed),
 			shown(r.StartedAt), took(r),
 		})
 	}
-	return writeTable(a.stdout, []string{"ID", "TYPE", "STATE", "SYNCED", "CREATED", "UPDATED", "DELETED", "SKIPPED", "STARTED", "TOOK"}, rows)
+	return writeTable(a.stdout, []string{"ID", "TYPE", "STATE", "SYNCED", "CREATED", "UPDATED", "DELETED", "SKIPPED", "CALLS", "QUOTA", "STARTED", "TOOK"}, rows)
 }
 
 // took is how long a run has taken, so far or in all.

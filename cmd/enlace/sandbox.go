@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Short:   "Run the providers' stand-ins alone",
 		Long: `Runs realistic stand-ins of the providers: consent pages, contacts, webhooks, limits and faults. They are steered at
 /sandbox/control/{provider}. "enlace dev" has them inside; alone they serve an enlace elsewhere, which finds them by
-PIPEDRIVE_AUTH_BASE_URL and PIPEDRIVE_API_BASE_URL.`,
+the variables that it prints.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if contacts < 0 {
@@ -75,14 +76,15 @@ func (a *app) runSandbox(ctx context.Context, addr, base string, contacts int) e
 	server := &http.Server{Handler: fakes.Handler(), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	if _, err := fmt.Fprintf(a.stdout, `the sandbox is ready at %[1]s
-  PIPEDRIVE_AUTH_BASE_URL=%[1]s/sandbox/pipedrive
-  PIPEDRIVE_API_BASE_URL=%[1]s/sandbox/pipedrive
-  PIPEDRIVE_CLIENT_ID=%[2]s
-  PIPEDRIVE_CLIENT_SECRET=%[3]s
-  steer it: curl %[1]s/sandbox/control/pipedrive
-`, base, sandbox.DefaultClientID, sandbox.DefaultClientSecret); err != nil {
-		return err
+	lines := []string{"the sandbox is ready at " + base}
+	for _, known := range adapters() {
+		lines = append(lines, "  steer it: curl "+base+"/sandbox/control/"+known.name)
+		for _, v := range known.sandboxVariables(base) {
+			lines = append(lines, "  "+v.name+"="+v.value)
+		}
+	}
+	if _, err := fmt.Fprintln(a.stdout, strings.Join(lines, "\n")); err != nil {
+		return fmt.Errorf("say where the sandbox is: %w", err)
 	}
 	select {
 	case err := <-ended:

@@ -13,6 +13,7 @@ import (
 
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/pipedrive"
+	"example.com/enlace/providers/providertest"
 	"example.com/enlace/providers/sandbox"
 )
 
@@ -25,7 +26,7 @@ func TestCases(t *testing.T) {
 		t.Parallel()
 
 		a := scripted(t, "pd-03-null-update-time")
-		page, err := a.Source(t, 0).ListContacts(t.Context(), providers.ListRequest{})
+		page, err := a.Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), providers.ListRequest{})
 		require.NoError(t, err)
 		require.Empty(t, page.Failures)
 		require.Equal(t, []string{"11", "12", "13"}, idsOf(page))
@@ -44,7 +45,7 @@ func TestCases(t *testing.T) {
 		var got []string
 		req := providers.ListRequest{UpdatedSince: time.Date(2026, 11, 24, 9, 0, 0, 999, time.FixedZone("", 3600))}
 		for range 4 {
-			page, err := a.Source(t, 0).ListContacts(t.Context(), req)
+			page, err := a.Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), req)
 			require.NoError(t, err)
 			got = append(got, idsOf(page)...)
 			req.Cursor = page.Next
@@ -61,7 +62,7 @@ func TestCases(t *testing.T) {
 	t.Run("crm-pd-09: nulls everywhere, odd addresses as they are, no v1 names", func(t *testing.T) {
 		t.Parallel()
 
-		page, err := scripted(t, "pd-09-v2-fields-and-nulls").Source(t, 0).ListContacts(t.Context(), providers.ListRequest{})
+		page, err := scripted(t, "pd-09-v2-fields-and-nulls").Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), providers.ListRequest{})
 		require.NoError(t, err)
 		require.Empty(t, page.Failures)
 		at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
@@ -82,7 +83,7 @@ func TestCases(t *testing.T) {
 	t.Run("crm-pd-10: a fault of theirs is waited for, and a cut-off answer is never an empty page", func(t *testing.T) {
 		t.Parallel()
 
-		source := scripted(t, "pd-10-server-error-shapes").Source(t, 0)
+		source := scripted(t, "pd-10-server-error-shapes").Source(t, providertest.SourceOptions{})
 		for range 3 {
 			page, err := source.ListContacts(t.Context(), providers.ListRequest{})
 			require.Equal(t, providers.Transient, providers.KindOf(err))
@@ -97,14 +98,14 @@ func TestCases(t *testing.T) {
 	t.Run("crm-pd-13: a retired endpoint is the operator's", func(t *testing.T) {
 		t.Parallel()
 
-		_, err := scripted(t, "pd-13-endpoint-retired").Source(t, 0).ListContacts(t.Context(), providers.ListRequest{})
+		_, err := scripted(t, "pd-13-endpoint-retired").Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), providers.ListRequest{})
 		requireError(t, err, providers.Misconfigured, "request")
 	})
 
 	t.Run("crm-pd-14: a burst and a spent day are told apart", func(t *testing.T) {
 		t.Parallel()
 
-		source := scripted(t, "pd-14-daily-budget").Source(t, 0)
+		source := scripted(t, "pd-14-daily-budget").Source(t, providertest.SourceOptions{})
 		begun := time.Now()
 		_, err := source.ListContacts(t.Context(), providers.ListRequest{})
 		burst := requireError(t, err, providers.RateLimited, "")
@@ -122,11 +123,11 @@ func TestCases(t *testing.T) {
 
 		a := scripted(t, "pd-15-cloudflare-403")
 		begun := time.Now()
-		_, err := a.Source(t, 0).ListContacts(t.Context(), providers.ListRequest{})
+		_, err := a.Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), providers.ListRequest{})
 		blocked := requireError(t, err, providers.RateLimited, "")
 		require.False(t, blocked.RetryAt.Before(begun.Add(15*time.Minute)))
 		require.NoError(t, a.fake.Faults(sandbox.Fault{Kind: sandbox.Fault403Scope}))
-		_, err = a.Source(t, 0).ListContacts(t.Context(), providers.ListRequest{})
+		_, err = a.Source(t, providertest.SourceOptions{}).ListContacts(t.Context(), providers.ListRequest{})
 		requireError(t, err, providers.Misconfigured, "app")
 	})
 }

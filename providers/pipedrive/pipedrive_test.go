@@ -25,10 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestContactSource(t *testing.T) {
 	t.Parallel()
 
-	providertest.RunContactSource(t, func(t *testing.T, n int) providertest.Sandbox {
-		t.Helper()
-		return newAccount(t, sandbox.Config{Contacts: n}, nil)
-	})
+	providertest.ContactSource{
+		Limits: pipedrive.New(pipedrive.Config{}).Limits, LargestPage: 500, Emails: 10, Phones: 10, Timeless: true, SaysDeleted: true,
+		Account: func(t *testing.T, n int) providertest.Sandbox {
+			t.Helper()
+			return newAccount(t, sandbox.Config{Contacts: n}, nil)
+		},
+	}.Run(t)
 }
 
 // What we ask, and what the sandbox answers, is what Pipedrive's own documents describe.
@@ -36,7 +39,7 @@ func TestTrafficFollowsTheProvidersDocuments(t *testing.T) {
 	t.Parallel()
 
 	a := newAccount(t, sandbox.Config{Contacts: 700}, func(base http.RoundTripper) http.RoundTripper { return spectest.Transport(t, base) })
-	source := a.Source(t, 0)
+	source := a.Source(t, providertest.SourceOptions{})
 	first, err := source.ListContacts(t.Context(), providers.ListRequest{})
 	require.NoError(t, err)
 	for _, req := range []providers.ListRequest{{Cursor: first.Next}, {UpdatedSince: time.Now().Add(-time.Hour), Limit: 100_000}} {
@@ -93,11 +96,15 @@ func newAccount(t *testing.T, cfg sandbox.Config, wrap func(http.RoundTripper) h
 }
 
 // Source implements providertest.Sandbox.
-func (a *account) Source(t *testing.T, timeout time.Duration) providers.ContactSource {
+func (a *account) Source(t *testing.T, o providertest.SourceOptions) providers.ContactSource {
 	t.Helper()
 	cfg := a.config
-	cfg.Timeout = timeout
-	return pipedrive.New(cfg).Contacts(providers.Account{ExternalID: "4242:7001", APIDomain: a.domain}, a.client)
+	cfg.Timeout = o.Timeout
+	client := *a.client
+	if o.Transport != nil {
+		client.Transport = o.Transport(client.Transport)
+	}
+	return pipedrive.New(cfg).Contacts(providers.Account{ExternalID: "4242:7001", APIDomain: a.domain}, &client)
 }
 
 // Put implements providertest.Sandbox.
@@ -106,9 +113,10 @@ func (a *account) Put(t *testing.T, p providertest.Person) {
 	record := map[string]any{
 		"id": json.Number(p.ID), "name": p.Name, "is_deleted": false, "update_time": nil,
 		"custom_fields": map[string]any{strings.Repeat("0f", 20): p.Note},
+		"emails":        typed(p.Emails), "phones": typed(p.Phones),
 	}
-	if p.Email != "" {
-		record["emails"] = []map[string]any{{"value": p.Email, "primary": true, "label": "work"}}
+	if p.Bare {
+		record = map[string]any{"id": json.Number(p.ID), "name": nil, "emails": nil, "phones": nil, "owner_id": nil, "custom_fields": nil, "update_time": nil}
 	}
 	if !p.UpdatedAt.IsZero() {
 		record["update_time"] = p.UpdatedAt.UTC().Format(time.RFC3339)
@@ -116,6 +124,14 @@ func (a *account) Put(t *testing.T, p providertest.Person) {
 	text, err := json.Marshal(record)
 	require.NoError(t, err)
 	require.NoError(t, a.fake.Put(sandbox.DefaultCompany, string(text)))
+}
+
+func typed(values []string) []map[string]any {
+	list := make([]map[string]any, len(values))
+	for i, v := range values {
+		list[i] = map[string]any{"value": v, "primary": i == 0, "label": "work"}
+	}
+	return list
 }
 
 // Update implements providertest.Sandbox.
@@ -162,6 +178,16 @@ func (a *account) Calls(t *testing.T) int { t.Helper(); return a.fake.Calls()[pe
 
 const persons = "/api/v2/persons"
 
+// kinds are the fake's faults for what may go wrong.
+var kinds = map[providertest.Trouble]sandbox.Kind{
+	providertest.Reset: sandbox.FaultReset, providertest.Hang: sandbox.FaultHang, providertest.Drip: sandbox.FaultDrip,
+	providertest.CutOff: sandbox.FaultTruncate, providertest.HalfJSON: sandbox.FaultMalformed, providertest.EmptyBody: sandbox.FaultEmpty200,
+	providertest.SaysFailed: sandbox.FaultSuccessFalse, providertest.ServerError: sandbox.Fault500, providertest.BadGateway: sandbox.Fault502,
+	providertest.Maintenance: sandbox.Fault503HTML, providertest.Burst: sandbox.Fault429, providertest.DaySpent: sandbox.FaultDaily429,
+	providertest.TokenRefused: sandbox.Fault401, providertest.Closed: sandbox.Fault402, providertest.Firewall: sandbox.FaultHTML403,
+	providertest.Retired: sandbox.Fault410, providertest.LostCursor: sandbox.FaultBadCursor,
+}
+
 // Play implements providertest.Sandbox.
 func (a *account) Play(t *testing.T, trouble providertest.Trouble) {
 	t.Helper()
@@ -170,19 +196,11 @@ func (a *account) Play(t *testing.T, trouble providertest.Trouble) {
 		providertest.OtherJSON: {Body: `{"success":true,"data":{"items":[]}}`},
 		providertest.Elsewhere: {Status: http.StatusFound, Header: http.Header{"Location": {"http://other.example.com/"}}},
 	}
-	faults := map[providertest.Trouble]sandbox.Kind{
-		providertest.Reset: sandbox.FaultReset, providertest.Hang: sandbox.FaultHang, providertest.Drip: sandbox.FaultDrip,
-		providertest.CutOff: sandbox.FaultTruncate, providertest.HalfJSON: sandbox.FaultMalformed, providertest.EmptyBody: sandbox.FaultEmpty200,
-		providertest.SaysFailed: sandbox.FaultSuccessFalse, providertest.ServerError: sandbox.Fault500, providertest.BadGateway: sandbox.Fault502,
-		providertest.Maintenance: sandbox.Fault503HTML, providertest.Burst: sandbox.Fault429, providertest.DaySpent: sandbox.FaultDaily429,
-		providertest.TokenRefused: sandbox.Fault401, providertest.Closed: sandbox.Fault402, providertest.Firewall: sandbox.FaultHTML403,
-		providertest.Retired: sandbox.Fault410, providertest.LostCursor: sandbox.FaultBadCursor,
-	}
 	if answer, ok := scripts[trouble]; ok {
 		a.fake.Script(persons, answer)
 		return
 	}
-	kind, ok := faults[trouble]
+	kind, ok := kinds[trouble]
 	require.True(t, ok, "the fake cannot play %q", trouble)
 	require.NoError(t, a.fake.Faults(sandbox.Fault{Path: persons, Kind: kind, Times: sandbox.Forever}))
 }

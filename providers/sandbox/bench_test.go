@@ -3,7 +3,9 @@ package sandbox_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,4 +36,30 @@ func BenchmarkPage(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkDeliveries is what a bulk edit of 5,000 sends to a receiver that
+// answers at once.
+func BenchmarkDeliveries(b *testing.B) {
+	const changes = 5000
+	received := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer received.Close()
+	s := sandbox.New(sandbox.Config{Contacts: changes})
+	defer s.Close()
+	p := s.Pipedrive()
+	body := strings.NewReader(`{"subscription_url":"` + received.URL + `","event_action":"*","event_object":"person","name":"enlace"}`)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/sandbox/pipedrive/api/v1/webhooks", body)
+	r.Header.Set("Authorization", "Bearer "+p.IssueTokens(0).AccessToken)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	require.Equal(b, http.StatusCreated, w.Code)
+
+	for b.Loop() {
+		_, err := p.Mutate(0, sandbox.Mutation{Update: changes})
+		require.NoError(b, err)
+		require.Eventually(b, func() bool { return p.WebhookCounts().Pending == 0 }, time.Minute, time.Millisecond)
+	}
+	counts := p.WebhookCounts()
+	require.Equal(b, sandbox.WebhookCounts{Sent: b.N * changes}, counts)
+	b.ReportMetric(float64(counts.Sent)/b.Elapsed().Seconds(), "deliveries/s")
 }

@@ -18,6 +18,7 @@ type Pipedrive struct {
 	sandbox *Sandbox
 	site    *site
 	auth    *authority
+	outbox  *outbox
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -35,9 +36,10 @@ type PipedriveSettings struct {
 	// allowed it for ConsentCompany, without the page.
 	AutoConsent    bool `json:"auto_consent"`
 	ConsentCompany int  `json:"consent_company"`
-	// Webhooks says whether subscriptions can be made; without, creating one
-	// answers 422 as for a user who has 40 already.
+	// Webhooks says whether subscriptions can be made and are told of changes;
+	// without, creating one answers 422 as for a user who has 40 already.
 	Webhooks bool `json:"webhooks"`
+	WebhookSettings
 	// LatencyMS is waited before every answer, in milliseconds.
 	LatencyMS int `json:"latency_ms"`
 	// PageLimit caps a page whatever the client asks; 0 means 500.
@@ -81,6 +83,7 @@ type company struct {
 	domain   string
 	renamed  bool // then only its new address is served
 	persons  *records
+	merging  merge // guarded by the persons' lock
 }
 
 // Company is one of the companies that can be connected.
@@ -103,17 +106,20 @@ func newPipedrive(s *Sandbox, cfg Config) *Pipedrive {
 			ConsentCompany: DefaultCompany, Webhooks: true, Burst: 400, TokenLifeSeconds: 3599,
 			Scope:       "base,contacts:read,webhooks:full",
 			ReadDeleted: true, DeleteMovesTime: true, LastPage: LastPageNull,
+			WebhookSettings: WebhookSettings{WebhookTimeoutMS: 10_000, WebhookSpeed: 1, WebhookConcurrency: mostConcurrent},
 		},
 		budget: budget{limit: 1_500_000, spent: map[int]int{}},
 		bursts: map[string]*burst{},
 		hooks:  hooks{byID: map[int]*webhook{}},
 	}
+	p.outbox = newOutbox(s, p.site, p.settings.WebhookSettings)
 	for i := range cfg.Companies {
 		c := &company{id: DefaultCompany + i, user: 7001 + i, persons: newRecords(cfg.Contacts, cfg.Seed+uint64(i), s.clock.now())}
 		c.name, c.domain = fmt.Sprintf("Company %d", i+1), fmt.Sprintf("company-%d", i+1)
 		if i < len(companyNames) {
 			c.name, c.domain = companyNames[i][0], companyNames[i][1]
 		}
+		c.persons.heard = func(before record, existed bool, after record) { p.personChanged(c, before, existed, after) }
 		p.companies = append(p.companies, c)
 	}
 	return p

@@ -25,6 +25,7 @@ func (p *Pipedrive) Configure(change func(*PipedriveSettings)) error {
 	}
 	p.settings = next
 	p.site.setPace(time.Duration(next.LatencyMS)*time.Millisecond, next.HideDate)
+	p.outbox.configure(next.WebhookSettings)
 	return nil
 }
 
@@ -39,7 +40,7 @@ func (p *Pipedrive) checkSettings(s PipedriveSettings) error {
 	case s.LastPage != LastPageNull && s.LastPage != LastPageAbsent && s.LastPage != LastPageBare:
 		return fmt.Errorf("last_page %q must be null, absent or bare", s.LastPage)
 	}
-	return nil
+	return s.check()
 }
 
 // SetBudget gives every company n tokens until midnight UTC and n a day from
@@ -101,7 +102,8 @@ func (p *Pipedrive) SetContacts(company, n int) error {
 	return nil
 }
 
-// Mutate creates, updates and deletes persons of a company, stamped now.
+// Mutate creates, updates and deletes persons of a company, stamped now. As with
+// all changes but a purge and SetContacts, subscriptions are told.
 func (p *Pipedrive) Mutate(company int, m Mutation) (Mutated, error) {
 	c, err := p.companyOf(company)
 	if err != nil {
@@ -149,7 +151,8 @@ func (p *Pipedrive) Delete(company int, id int64) bool {
 	return p.edit(company, id, func(r *record) { r.softDelete(at, moves); r.raw = nil })
 }
 
-// Purge removes a living person without a trace; false if it does not live.
+// Purge removes a living person without a trace, and without a webhook; false if
+// it does not live.
 func (p *Pipedrive) Purge(company int, id int64) bool {
 	return p.edit(company, id, func(r *record) { r.purged = true })
 }
@@ -215,9 +218,10 @@ type pipedriveStatus struct {
 	Budget          int       `json:"budget"`
 	BudgetRemaining int       `json:"budget_remaining"` // of the first company
 	PipedriveSettings
-	Faults      []Fault   `json:"faults"`
-	AnswersLeft int       `json:"answers_left"`
-	Now         time.Time `json:"now"`
+	Faults        []Fault        `json:"faults"`
+	AnswersLeft   int            `json:"answers_left"`
+	Subscriptions []Subscription `json:"subscriptions"`
+	Now           time.Time      `json:"now"`
 }
 
 func (p *Pipedrive) status() any {
@@ -228,7 +232,7 @@ func (p *Pipedrive) status() any {
 	return pipedriveStatus{
 		Contacts: companies[0].Contacts, tally: p.site.snapshot(), Companies: companies,
 		Budget: limit, BudgetRemaining: p.budgetLeft(p.companies[0].id), PipedriveSettings: p.current(),
-		Faults: p.site.pending(), AnswersLeft: p.site.answersLeft(), Now: p.sandbox.Now(),
+		Faults: p.site.pending(), AnswersLeft: p.site.answersLeft(), Subscriptions: p.Subscriptions(), Now: p.sandbox.Now(),
 	}
 }
 
@@ -384,6 +388,8 @@ func (p *Pipedrive) actions() map[string]action {
 			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
 		},
 		"uninstall": p.uninstallAction,
+		"merge":     p.mergeAction,
+		"replay":    p.outbox.replayAction,
 		"reset": func(_ context.Context, body []byte) (any, error) {
 			p.ResetCounters()
 			return p.status(), decodeStrict(body, &struct{}{})

@@ -40,6 +40,8 @@ type webhook struct {
 	LastStatus      *int    `json:"last_http_status"`
 	AdminID         int     `json:"admin_id"`
 	Name            string  `json:"name"`
+
+	receiver receiver
 }
 
 // webhookRequest is the body of a creation.
@@ -87,6 +89,7 @@ func (p *Pipedrive) listWebhooks(w http.ResponseWriter, _ *http.Request, s sessi
 func (p *Pipedrive) webhooksOf(s session) []webhook {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.dropFailing(p.sandbox.Now())
 	found := []webhook{}
 	for _, h := range p.hooks.byID {
 		if h.CompanyID == s.company.id && h.OwnerID == s.grant.user {

@@ -26,6 +26,8 @@ type records struct {
 	versions int // of the last change: makes each change's content its own
 	draws    uint64
 	seed     uint64
+	// heard is told of each change as it is made, in order, under mu; may be nil.
+	heard func(before record, existed bool, after record)
 }
 
 // record is one contact. Everything else that it shows follows from its id and
@@ -288,6 +290,10 @@ func (s *records) find(id int64) (record, bool) {
 }
 
 func (s *records) store(r record) {
+	if s.heard != nil {
+		before, existed := s.find(r.id)
+		s.heard(before, existed, r)
+	}
 	s.changed[r.id] = r
 	s.lastID = max(s.lastID, r.id)
 	s.ordered = nil

@@ -53,6 +53,7 @@ type Sandbox struct {
 	baseURL   atomic.Pointer[string]
 	closed    chan struct{}
 	closeOnce sync.Once
+	outboxes  []*outbox // complete once New returns
 	pipedrive *Pipedrive
 }
 
@@ -90,8 +91,14 @@ func (s *Sandbox) Now() time.Time { return s.clock.now() }
 func (s *Sandbox) Advance(d time.Duration) { s.clock.advance(d) }
 
 // Close ends answers that are being held back (hang, drip, slow), so that a
-// server can stop while clients still wait. It may be called more than once.
-func (s *Sandbox) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
+// server can stop while clients still wait, and drops the webhooks that are not
+// delivered yet. It may be called more than once.
+func (s *Sandbox) Close() {
+	s.closeOnce.Do(func() { close(s.closed) })
+	for _, o := range s.outboxes {
+		o.close()
+	}
+}
 
 // Handler mounts all providers at /sandbox/{provider}/ and their control
 // resources at /sandbox/control/{provider}.

@@ -58,6 +58,7 @@ type tally struct {
 	CallsPlaced        int            `json:"calls_placed"`
 	DuplicatesReceived int            `json:"duplicates_received"`
 	RateLimited        int            `json:"rate_limited"`
+	WebhookCounts
 }
 
 func newSite(s *Sandbox, answers map[Kind]Answer, quirks ...Kind) *site {
@@ -158,7 +159,10 @@ func (t *site) requests() []Request {
 func (t *site) resetCounters() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tally = tally{CallsByPath: map[string]int{}, InFlight: t.tally.InFlight, InFlightMax: t.tally.InFlight}
+	t.tally = tally{
+		CallsByPath: map[string]int{}, InFlight: t.tally.InFlight, InFlightMax: t.tally.InFlight,
+		WebhookCounts: WebhookCounts{Pending: t.tally.Pending},
+	}
 	t.log = nil
 }
 

@@ -15,6 +15,7 @@ const (
 	WaitInOrder        = "in_order"       // messages
 	WaitPaced          = "paced"          // messages
 	WaitBlocked        = "blocked"
+	WaitExport         = "export"
 )
 
 var waitingLines = []line{
@@ -78,6 +79,11 @@ var waitingLines = []line{
 		en:  wording{sentence: "{provider} does not let the account in. We look {at}."},
 		es:  wording{sentence: "{provider} no deja entrar a la cuenta. Miramos {at}."},
 	},
+	{
+		key: "export",
+		en:  wording{sentence: "{provider} is preparing the list. We look {at}."},
+		es:  wording{sentence: "{provider} está preparando la lista. Miramos {at}."},
+	},
 }
 
 // WaitingReason says why work waits. An unknown key, which an older or newer
@@ -93,7 +99,7 @@ func WaitingReason(lang Lang, key string, args Args) string {
 // waitsForProvider tells the reasons that the provider ends from those that we end.
 func waitsForProvider(reason string) bool {
 	switch reason {
-	case WaitBackoff, WaitRateLimited, WaitQuotaExhausted, WaitReserve, WaitBlocked:
+	case WaitBackoff, WaitRateLimited, WaitQuotaExhausted, WaitReserve, WaitBlocked, WaitExport:
 		return true
 	}
 	return false

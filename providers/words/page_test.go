@@ -271,6 +271,10 @@ func TestPageLines(t *testing.T) {
 			require.Equal(t, strings.TrimSuffix(spaced(row[1]), " (skeleton, no spinner)"), cell(l.en, ""), l.key)
 			require.Equal(t, spaced(row[2]), cell(l.es, ""), l.key)
 		}
+		if number == "4" {
+			require.Equal(t, WaitExport, lines[i].key, "ours beside the page's")
+			i++
+		}
 		require.Len(t, lines, i, "§%s", number)
 	}
 }

@@ -19,10 +19,10 @@ const (
 type Cursors int
 
 const (
-	// Positions are places in the order of update times, on live data (Pipedrive).
+	// Positions are places in the order of update times, on live data.
 	Positions Cursors = iota
 	// Opaque cursors promise nothing: a frozen list, or a count of rows from which an unread one slips past when a read
-	// one leaves it (Zoho).
+	// one leaves it.
 	Opaque
 )
 

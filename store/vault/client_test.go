@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,13 +21,15 @@ import (
 // ask requests a path of the API and returns the status.
 func ask(t *testing.T, c *http.Client, method, address, body string) (int, error) {
 	t.Helper()
-	var req *http.Request
-	var err error
 	if body == "" {
-		req, err = http.NewRequestWithContext(t.Context(), method, address, nil)
-	} else {
-		req, err = http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+		return do(t, c, method, address, nil)
 	}
+	return do(t, c, method, address, strings.NewReader(body))
+}
+
+func do(t *testing.T, c *http.Client, method, address string, body io.Reader) (int, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, body)
 	require.NoError(t, err)
 	resp, err := c.Do(req)
 	if err != nil {
@@ -89,7 +92,7 @@ func TestClientPassesTheSecond401On(t *testing.T) {
 	require.Equal(t, store.NeedsReauth, w.status(t, id))
 }
 
-// §4.10: what has a body is never sent twice by a machine.
+// §4.10: a body that its writer gives only once is never sent twice by a machine.
 func TestClientSendsABodyOnce(t *testing.T) {
 	t.Parallel()
 
@@ -97,7 +100,7 @@ func TestClientSendsABodyOnce(t *testing.T) {
 	id := w.integration(t, time.Hour)
 	w.host.access = "of nobody"
 	c := w.vault.Client(id, providers.Account{APIDomain: w.host.URL})
-	_, err := ask(t, c.Client, http.MethodPost, w.host.URL+"/api/v1/webhooks", "{}")
+	_, err := do(t, c.Client, http.MethodPost, w.host.URL+"/api/v1/webhooks", io.MultiReader(strings.NewReader("{}")))
 	var e *providers.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, providers.Transient, e.Kind)
@@ -107,6 +110,23 @@ func TestClientSendsABodyOnce(t *testing.T) {
 	status, err := ask(t, c.Client, http.MethodPost, w.host.URL+"/api/v1/webhooks", "{}")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status, "the token has been renewed")
+}
+
+// A query that is a POST is asked again after a 401, with the same body.
+func TestClientAsksAgainWithABody(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	id := w.integration(t, time.Hour)
+	w.host.access = "of nobody"
+	c := w.vault.Client(id, providers.Account{APIDomain: w.host.URL})
+	answer, err := providers.NewHTTP(c.Client, 0).Do(t.Context(), "search", providers.Request{
+		Method: http.MethodPost, URL: w.host.URL + "/api/echo", Body: map[string]int{"limit": 3},
+	})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.JSONEq(t, `{"limit":3}`, string(answer.Body))
+	require.Equal(t, int64(2), c.Calls())
 }
 
 func TestClientReachesTheAccountsHostAlone(t *testing.T) {

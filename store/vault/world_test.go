@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -116,6 +117,10 @@ func (h *host) api(w http.ResponseWriter, r *http.Request) {
 	h.requests++
 	if r.Header.Get("Authorization") != "Bearer "+h.access {
 		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if r.Method == http.MethodPost && r.URL.Path == "/api/echo" {
+		_, _ = io.Copy(w, r.Body)
 		return
 	}
 	_, _ = w.Write([]byte("{}"))
