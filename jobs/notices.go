@@ -53,8 +53,11 @@ func (SubscribeArgs) Kind() string { return "webhook_subscribe" }
 // InsertOpts makes the round unique while one is on its way.
 func (SubscribeArgs) InsertOpts() river.InsertOpts { return controlOnce() }
 
-// Noticed is requested_by of the runs that change notices start.
-const Noticed = "notices"
+// requested_by of the runs that change notices start.
+const (
+	Noticed   = "notices"     // it reads what many of them speak of
+	CoversGap = "notices_gap" // it reads what was missed while there were none
+)
 
 // Subscribe begins a round of subscriptions now, for an account that has just been connected.
 func (c *Client) Subscribe(ctx context.Context) error {

@@ -94,6 +94,7 @@ func (r *changeReader) keepLease(work context.Context, stop context.CancelCauseF
 
 // run reads what is due. It returns how long the next record has to wait.
 func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) {
+	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return 0, err
 	}

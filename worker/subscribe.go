@@ -175,17 +175,6 @@ func (s *subscriber) open(ctx context.Context) error {
 	return nil
 }
 
-// accountOf is what an adapter must know of an integration's account.
-func accountOf(in store.Integration) providers.Account {
-	a := providers.Account{EverWorked: in.SweptAt != nil || in.Watermark != nil}
-	for field, stored := range map[*string]*string{&a.ExternalID: in.ExternalAccountID, &a.APIDomain: in.APIDomain, &a.AuthServer: in.AuthServer} {
-		if stored != nil {
-			*field = *stored
-		}
-	}
-	return a
-}
-
 func (s *subscriber) askOnce(ctx context.Context) (providers.Subscription, error) {
 	plain, err := s.engine.Vault.Plain(s.sub)
 	_, closed := errors.AsType[*vault.OpenError](err)
@@ -242,9 +231,9 @@ func (s *subscriber) grant(ctx context.Context, granted providers.Subscription) 
 	return err
 }
 
-// coverGap starts a run. Deletions are on the provider's list of them; without one, the next scheduled run is a sweep.
+// coverGap starts a run, which reads the provider's list of deletions too; without one, the next scheduled run is a sweep.
 func (s *subscriber) coverGap(ctx context.Context, tx pgx.Tx, in store.Locked) error {
-	run := store.NewRun{SyncType: store.Incremental, RequestedBy: jobs.Noticed}
+	run := store.NewRun{SyncType: store.Incremental, RequestedBy: jobs.CoversGap}
 	if _, err := s.engine.jobs.CreateRun(ctx, tx, in, run); err != nil {
 		return err
 	}

@@ -142,6 +142,9 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("make queue client: %w", err)
 	}
 	e.jobs = jobs.New(client, o.Store)
+	if o.PublicURL == "" && len(e.subscribable()) > 0 {
+		o.Log.Warn().Strs("providers", e.subscribable()).Msg("PUBLIC_URL is not set here: no provider is asked to notify us of changes; schedules alone find them")
+	}
 	return &Worker{engine: e}, nil
 }
 
