@@ -107,7 +107,7 @@ func (c *Client) WorkInbox(ctx context.Context, job int64, n int, settling store
 			return err
 		}
 		for _, integration := range idle {
-			if err := c.startChanges(ctx, tx, integration, settling.After); err != nil {
+			if err := c.startChanges(ctx, tx, integration); err != nil {
 				return err
 			}
 		}
@@ -116,13 +116,10 @@ func (c *Client) WorkInbox(ctx context.Context, job int64, n int, settling store
 	return taken, err
 }
 
-// startChanges gives an integration's pending changes a new job.
-func (c *Client) startChanges(ctx context.Context, tx pgx.Tx, integration uuid.UUID, after time.Duration) error {
-	opts := &river.InsertOpts{}
-	if after > 0 {
-		opts.ScheduledAt = time.Now().Add(after)
-	}
-	res, err := c.river.InsertTx(ctx, tx, ChangesArgs{IntegrationID: integration}, opts)
+// startChanges gives an integration's pending changes a new job, which waits by itself until they are due: by the
+// database's clock, and without River's scheduler, which looks every five seconds.
+func (c *Client) startChanges(ctx context.Context, tx pgx.Tx, integration uuid.UUID) error {
+	res, err := c.river.InsertTx(ctx, tx, ChangesArgs{IntegrationID: integration}, nil)
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
@@ -150,7 +147,7 @@ func (c *Client) TakeOverChanges(ctx context.Context, integration uuid.UUID) (ta
 				return err
 			}
 		}
-		return c.startChanges(ctx, tx, integration, 0)
+		return c.startChanges(ctx, tx, integration)
 	})
 	return taken && err == nil, err
 }

@@ -21,6 +21,9 @@ const (
 	// mostSingle is how many changed records of an integration are read one by one; more are a case for the list of changes.
 	mostSingle = 100
 
+	// floodLook is after how many records a slice looks again whether they have become too many.
+	floodLook = 20
+
 	// laterChanges is when records are tried again after a refusal that only a person, or another run, can mend.
 	laterChanges = 15 * time.Minute
 )
@@ -98,20 +101,24 @@ func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) 
 	if err := r.open(ctx); err != nil {
 		return 0, err
 	}
-	flooded, wait, err := r.yieldToRun(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for {
+	var flooded bool
+	for read, look := 0, 0; ; {
 		next, err := r.engine.Store.NextChange(ctx, r.queue.IntegrationID, flooded)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return min(wait, r.engine.Spans.Settle), nil // a deletion may be noted meanwhile
+			return r.engine.Spans.Settle, nil // if there are others, they wait for a run, and a deletion may be noted meanwhile
 		case err != nil:
 			return 0, err
 		case next.DueIn > 0:
 			return next.DueIn, nil
+		case read == look:
+			look += floodLook
+			if flooded, err = r.yieldToRun(ctx); err != nil {
+				return 0, err
+			}
+			continue // with what is due now
 		}
+		read++
 		if err := r.readChange(ctx, next); err != nil {
 			if again, refreshErr := r.mend(ctx, err); refreshErr != nil {
 				return 0, refreshErr
@@ -129,19 +136,19 @@ func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) 
 }
 
 // yieldToRun lets an incremental run read what has changed if it is much. While the last such run is too fresh for
-// another, flooded says that only deletions are to be read, and wait for how long.
-func (r *changeReader) yieldToRun(ctx context.Context) (flooded bool, wait time.Duration, err error) {
+// another, flooded says that only deletions are to be read.
+func (r *changeReader) yieldToRun(ctx context.Context) (flooded bool, err error) {
 	if flooded, err = r.engine.Store.Flooded(ctx, r.queue.IntegrationID, mostSingle); err != nil || !flooded {
-		return false, 0, err
+		return false, err
 	}
 	replaced, wait, err := r.engine.jobs.ReplaceChanges(ctx, r.queue, r.engine.Spans.Flood)
 	if err != nil {
-		return false, 0, err
+		return false, err
 	}
 	if replaced > 0 {
 		r.log.Info().Int64("records", replaced).Msg("many records have changed; a run reads them instead")
 	}
-	return wait > 0, wait, nil
+	return wait > 0, nil
 }
 
 // overChanges reports whether the slice should yield before its next record.
