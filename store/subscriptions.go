@@ -169,21 +169,21 @@ func (s *Store) ListSecrets(ctx context.Context, after uuid.UUID, limit int) ([]
 	return all(ctx, s.pool, "list secrets of channels", pgx.RowToStructByPos[SealedSecret], listSecrets, after, limit)
 }
 
-const replaceSecret = `UPDATE webhook_subscriptions SET secret = $3 WHERE integration_id = $1 AND secret = $2`
+const resealChannel = `UPDATE webhook_subscriptions SET secret = $3 WHERE integration_id = $1 AND secret = $2`
 
 // ReplaceSecret stores the same secret sealed anew, unless another one is stored by now.
 func (s *Store) ReplaceSecret(ctx context.Context, was SealedSecret, sealed string) error {
-	if _, err := s.pool.Exec(ctx, replaceSecret, was.IntegrationID, was.Secret, sealed); err != nil {
+	if _, err := s.pool.Exec(ctx, resealChannel, was.IntegrationID, was.Secret, sealed); err != nil {
 		return fmt.Errorf("replace secret of channel: %w", err)
 	}
 	return nil
 }
 
-const renewSecret = `
+const rekeyChannel = `
 UPDATE webhook_subscriptions SET secret = $3, external_id = NULL, lost_at = coalesce(lost_at, checked_at) WHERE integration_id = $1 AND fence = $2`
 
 // RenewSecret gives a channel another secret, because no key opens the one it has: the subscription is made anew.
 func (s *Store) RenewSecret(ctx context.Context, sub Subscription, sealed string) error {
-	tag, err := s.pool.Exec(ctx, renewSecret, sub.IntegrationID, sub.Fence, sealed)
+	tag, err := s.pool.Exec(ctx, rekeyChannel, sub.IntegrationID, sub.Fence, sealed)
 	return fenced(tag.RowsAffected(), "renew secret of channel", err)
 }

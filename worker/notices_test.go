@@ -44,7 +44,7 @@ func newNoticing(t *testing.T, perAccount bool, spans worker.Spans) *noticing {
 	n.store = store.New(n.pool, store.WithLease(time.Second))
 	n.vault = vault.New(n.store, keys, n.list, vault.Options{Notices: time.Second})
 	t.Cleanup(func() { require.NoError(t, n.vault.Close(context.Background())) })
-	n.world.public = "https://enlace.example.com"
+	n.public = "https://enlace.example.com"
 	n.worker = n.newWorker(t)
 	n.id = n.connectAccount(t)
 	return n
