@@ -63,6 +63,9 @@ func (s *Store) ReceiveDeliveries(ctx context.Context, tx pgx.Tx, list []Deliver
 		if d.Channel != uuid.Nil {
 			channels[i] = &d.Channel
 		}
+		if d.Body == nil {
+			bodies[i] = []byte{}
+		}
 	}
 	known, stored := make(map[uuid.UUID]bool), make(map[uuid.UUID]bool)
 	batch := new(pgx.Batch)

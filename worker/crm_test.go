@@ -33,6 +33,7 @@ type crm struct {
 	asked    int           // calls that make one, or renew it
 	life     time.Duration // that is granted; 0: for ever
 	refusal  int           // status that asking for a subscription gets; 0: it is granted
+	deaf     bool          // the end of a subscription is never answered
 }
 
 type crmPerson struct {
@@ -214,7 +215,16 @@ func (c *crm) subscribe(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *crm) unsubscribe(w http.ResponseWriter, r *http.Request) {
-	c.change(func() { delete(c.subs, r.PathValue("id")) })
+	c.mu.Lock()
+	deaf := c.deaf
+	if !deaf {
+		delete(c.subs, r.PathValue("id"))
+	}
+	c.mu.Unlock()
+	if deaf {
+		<-r.Context().Done()
+		return
+	}
 	answerJSON(w, http.StatusOK, nil)
 }
 

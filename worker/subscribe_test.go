@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"example.com/enlace/store"
 	"example.com/enlace/worker"
 )
 
@@ -240,4 +242,23 @@ func TestNobodyIsAskedWithoutAPublicURL(t *testing.T) {
 		return n.count(t, `SELECT count(*) FROM river.river_job WHERE kind = 'webhook_subscribe' AND state = 'completed'`) > 1
 	}, 30*time.Second, 10*time.Millisecond)
 	require.Zero(t, n.crm.number(&n.crm.asked))
+}
+
+// A provider that doesn't answer holds up no disconnect, and a stranger's changes nothing.
+func TestDisconnectWithoutTheProvider(t *testing.T) {
+	t.Parallel()
+
+	n := newNoticing(t, true, quick())
+	n.start(t)
+	n.subscribed(t)
+	stranger := uuid.New()
+	_, err := n.vault.Disconnect(t.Context(), &stranger, n.id)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Len(t, n.crm.live(), 1)
+
+	n.crm.change(func() { n.crm.deaf = true })
+	_, err = n.vault.Disconnect(t.Context(), &n.tenant, n.id)
+	require.NoError(t, err)
+	require.Equal(t, subscription{}, n.subscription(t))
+	require.Equal(t, 1, n.count(t, `SELECT count(*) FROM integrations WHERE status = 'disconnected' AND access_token IS NULL`))
 }
