@@ -42,10 +42,13 @@ type config struct {
 	PipedriveAuthBaseURL  webURL `envconfig:"PIPEDRIVE_AUTH_BASE_URL" looks:"https://oauth.pipedrive.com" from:"it is your proxy or sandbox; leave it out for Pipedrive itself"`
 	PipedriveAPIBaseURL   webURL `envconfig:"PIPEDRIVE_API_BASE_URL" looks:"https://api.pipedrive.com" from:"it is your proxy or sandbox; leave it out for Pipedrive itself"`
 
-	ZohoClientID        string `envconfig:"ZOHO_CLIENT_ID" with:"ZOHO_CLIENT_SECRET" looks:"the client's id" from:"get it from Zoho: api-console.zoho.com, your client, Client Secret"`
-	ZohoClientSecret    secret `envconfig:"ZOHO_CLIENT_SECRET" with:"ZOHO_CLIENT_ID" looks:"the client's secret" from:"get it from Zoho: api-console.zoho.com, your client, Client Secret"`
-	ZohoAccountsBaseURL webURL `envconfig:"ZOHO_ACCOUNTS_BASE_URL" looks:"https://accounts.zoho.com" from:"it is your proxy or sandbox; leave it out for Zoho itself"`
-	ZohoAPIBaseURL      webURL `envconfig:"ZOHO_API_BASE_URL" looks:"https://www.zohoapis.com" from:"it is your proxy or sandbox; leave it out for Zoho itself"`
+	ZohoClientID        string   `envconfig:"ZOHO_CLIENT_ID" with:"ZOHO_CLIENT_SECRET" looks:"the client's id" from:"get it from Zoho: api-console.zoho.com, your client, Client Secret"`
+	ZohoClientSecret    secret   `envconfig:"ZOHO_CLIENT_SECRET" with:"ZOHO_CLIENT_ID" looks:"the client's secret" from:"get it from Zoho: api-console.zoho.com, your client, Client Secret"`
+	ZohoClientSecrets   secrets  `envconfig:"ZOHO_CLIENT_SECRETS" looks:"eu:secret,in:secret, for data centres us, eu, in, au, jp, cn, sa, uk and ca" from:"get them from Zoho: api-console.zoho.com, your client, Settings, where each data centre has its own"`
+	ZohoFullSync        zohoMode `envconfig:"ZOHO_FULL_SYNC" looks:"auto, list, keyset or bulk" from:"it may be left out: the cheapest way is then taken"`
+	ZohoFields          []string `envconfig:"ZOHO_FIELDS" looks:"API names such as Lead_Source,Description" from:"get them from Zoho: Setup, Modules and Fields, Contacts; custom fields come by themselves"`
+	ZohoAccountsBaseURL webURL   `envconfig:"ZOHO_ACCOUNTS_BASE_URL" looks:"https://accounts.zoho.com" from:"it is your proxy or sandbox; leave it out for Zoho itself"`
+	ZohoAPIBaseURL      webURL   `envconfig:"ZOHO_API_BASE_URL" looks:"https://www.zohoapis.com" from:"it is your proxy or sandbox; leave it out for Zoho itself"`
 
 	HubSpotClientID     string `envconfig:"HUBSPOT_CLIENT_ID" with:"HUBSPOT_CLIENT_SECRET" looks:"the app's client id" from:"get it from HubSpot: your developer account, your app, Auth"`
 	HubSpotClientSecret secret `envconfig:"HUBSPOT_CLIENT_SECRET" with:"HUBSPOT_CLIENT_ID" looks:"the app's client secret" from:"get it from HubSpot: your developer account, your app, Auth"`

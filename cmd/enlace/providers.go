@@ -9,6 +9,7 @@ import (
 	"example.com/enlace/providers/hubspot"
 	"example.com/enlace/providers/pipedrive"
 	"example.com/enlace/providers/sandbox"
+	"example.com/enlace/providers/zoho"
 )
 
 // adapter is a provider that this version knows.
@@ -34,6 +35,17 @@ func adapters() []adapter {
 				})
 			},
 			sandbox: map[string]string{"AUTH_BASE_URL": "/sandbox/pipedrive", "API_BASE_URL": "/sandbox/pipedrive"},
+		},
+		{
+			name: "zoho", title: "Zoho CRM", prefix: "ZOHO",
+			make: func(cfg *config) *providers.Provider {
+				return zoho.New(zoho.Config{
+					ClientID: cfg.ZohoClientID, ClientSecret: cfg.ZohoClientSecret.reveal(), ClientSecrets: cfg.ZohoClientSecrets.reveal(),
+					AccountsBaseURL: string(cfg.ZohoAccountsBaseURL), APIBaseURL: string(cfg.ZohoAPIBaseURL),
+					Full: zoho.Mode(cfg.ZohoFullSync), Fields: cfg.ZohoFields,
+				})
+			},
+			sandbox: map[string]string{"ACCOUNTS_BASE_URL": "/sandbox/zoho/accounts", "API_BASE_URL": "/sandbox/zoho/api"},
 		},
 		{
 			name: "hubspot", title: "HubSpot", prefix: "HUBSPOT",
@@ -112,7 +124,7 @@ func (c *config) set(v variable) {
 // unused names the variables of providers that this version has no adapter for.
 func unused(cfg *config) []string {
 	var names []string
-	for _, name := range []string{"ZOHO_CLIENT_ID", "WHATSAPP_ACCESS_TOKEN", "TWILIO_ACCOUNT_SID"} {
+	for _, name := range []string{"WHATSAPP_ACCESS_TOKEN", "TWILIO_ACCOUNT_SID"} {
 		if cfg.has(name) {
 			names = append(names, name)
 		}

@@ -6,12 +6,15 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/nyaruka/phonenumbers"
 	"github.com/rs/zerolog"
+
+	"example.com/enlace/providers/zoho"
 )
 
 // errForm says that a value has not the form that its variable's tag describes. It never repeats the value, which may be
@@ -191,4 +194,43 @@ func (s *accountSID) Decode(value string) error {
 	}
 	*s = accountSID(value)
 	return nil
+}
+
+// secrets are several, each by the name of what it is for.
+type secrets map[string]secret
+
+// Decode implements envconfig.Decoder.
+func (s *secrets) Decode(value string) error {
+	named := secrets{}
+	for pair := range strings.SplitSeq(value, ",") {
+		name, text, found := strings.Cut(strings.TrimSpace(pair), ":")
+		if !found || text == "" || !slices.Contains(zoho.DataCentres(), name) {
+			return errForm
+		}
+		named[name] = secret(text)
+	}
+	*s = named
+	return nil
+}
+
+// reveal are the secrets themselves.
+func (s secrets) reveal() map[string]string {
+	texts := make(map[string]string, len(s))
+	for name, text := range s {
+		texts[name] = text.reveal()
+	}
+	return texts
+}
+
+// zohoMode is how a full sync of Zoho reads.
+type zohoMode zoho.Mode
+
+// Decode implements envconfig.Decoder.
+func (m *zohoMode) Decode(value string) error {
+	switch mode := zoho.Mode(value); mode {
+	case zoho.Auto, zoho.List, zoho.Keyset, zoho.Bulk:
+		*m = zohoMode(mode)
+		return nil
+	}
+	return errForm
 }

@@ -81,7 +81,8 @@ func New(cfg Config) *providers.Provider {
 		},
 		Changes: &providers.Changes{Subscribe: cfg.subscribe, Unsubscribe: cfg.unsubscribe, Read: readNotice},
 		Limits: providers.Limits{
-			RequestsPerSecond: 4, // keeps two requests in flight; a free account may have five at once [doc: API Limits]
+			// No RequestsPerSecond: what is limited is calls at once, five for a free account [doc: API Limits]. A run has one in
+			// flight, and change notices another.
 			BurstsBeforeQuota: 8,
 			QuotaReset:        func(now time.Time) time.Time { return now.Add(30 * time.Minute) }, // rolling: some come back all the time
 			SweepEvery:        7 * 24 * time.Hour,
@@ -107,6 +108,14 @@ func centres() []centre {
 		{"uk", "https://accounts.zoho.uk", "https://www.zohoapis.uk"}, // [?]
 		{"ca", "https://accounts.zohocloud.ca", "https://www.zohoapis.ca"},
 	}
+}
+
+// DataCentres are the keys of the provider's data centres.
+func DataCentres() (keys []string) {
+	for _, c := range centres() {
+		keys = append(keys, c.key)
+	}
+	return keys
 }
 
 // find is the data centre that one of the addresses is of, by its exact host, or by the last part of a plain path below
