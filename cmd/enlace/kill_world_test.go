@@ -22,14 +22,16 @@ import (
 	"example.com/enlace/providers/sandbox"
 )
 
-// install is enlace as it runs in production, on a sandbox that the test holds.
+// install is enlace as it runs in production, on a sandbox.
 type install struct {
 	database string
-	fake     *sandbox.Pipedrive
-	sandbox  string // its address
-	api      string // the address of the API process that the test asks
-	key      string // of a tenant
-	account  string // the connected integration
+	fake     *sandbox.Pipedrive // of a sandbox that the test holds
+	sandbox  string             // its address
+	provider string             // whose account is connected
+	extra    []string           // variables beside the usual ones
+	api      string             // the address of the API process that the test asks
+	key      string             // of a tenant
+	account  string             // the connected integration
 	pool     *pgxpool.Pool
 }
 
@@ -41,9 +43,15 @@ func newInstall(t *testing.T, database string, contacts int) *install {
 	server := httptest.NewServer(fakes.Handler())
 	t.Cleanup(server.Close)
 	fakes.SetBaseURL(server.URL)
-	in := &install{database: database, fake: fakes.Pipedrive(), sandbox: server.URL, api: freeAddr(t)}
+	in := &install{database: database, fake: fakes.Pipedrive(), sandbox: server.URL, provider: "pipedrive", api: freeAddr(t)}
 	require.NoError(t, in.fake.Configure(func(s *sandbox.PipedriveSettings) { s.AutoConsent, s.RotateRefreshTokens = true, true }))
+	in.prepare(t)
+	return in
+}
 
+// prepare migrates the database and makes a tenant's key.
+func (in *install) prepare(t *testing.T) {
+	t.Helper()
 	env := in.env("", in.api)
 	migrated := enlace(t, env, "migrate")
 	require.Equal(t, exitOK, migrated.code, migrated.stderr)
@@ -51,10 +59,9 @@ func newInstall(t *testing.T, database string, contacts int) *install {
 	require.Equal(t, exitOK, made.code, made.stderr)
 	in.key = strings.TrimSpace(made.stdout)
 	var err error
-	in.pool, err = pgxpool.New(t.Context(), database)
+	in.pool, err = pgxpool.New(t.Context(), in.database)
 	require.NoError(t, err)
 	t.Cleanup(in.pool.Close)
-	return in
 }
 
 // env is the environment of a process. Its sessions in Postgres know it by this name.
@@ -66,12 +73,17 @@ func (in *install) env(name, addr string) []string {
 	query := database.Query()
 	query.Set("options", "-c enlace.process="+name)
 	database.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
-	base := in.sandbox + "/sandbox/pipedrive"
-	return []string{
+	env := append([]string{
 		"DATABASE_URL=" + database.String(), "ENCRYPTION_KEY=" + goodKey, "PUBLIC_URL=http://" + in.api, "LISTEN_ADDR=" + addr,
-		"PIPEDRIVE_CLIENT_ID=" + sandbox.DefaultClientID, "PIPEDRIVE_CLIENT_SECRET=" + sandbox.DefaultClientSecret,
-		"PIPEDRIVE_AUTH_BASE_URL=" + base, "PIPEDRIVE_API_BASE_URL=" + base,
+	}, in.extra...)
+	for _, a := range adapters() {
+		if a.name == in.provider {
+			for _, v := range a.sandboxVariables(in.sandbox) {
+				env = append(env, v.name+"="+v.value)
+			}
+		}
 	}
+	return env
 }
 
 // member is one process of an install, which can be started again after its death.
@@ -95,13 +107,13 @@ func (m *member) kill(t *testing.T) {
 	<-m.ended
 }
 
-// connect connects the sandbox's first company, through an API process that runs.
+// connect connects the sandbox's first account, through an API process that runs.
 func (in *install) connect(t *testing.T) {
 	t.Helper()
 	var session struct {
 		URL string `json:"url"`
 	}
-	in.ask(t, http.MethodPost, "/v1/connect-sessions", `{"provider": "pipedrive"}`, http.StatusCreated, &session)
+	in.ask(t, http.MethodPost, "/v1/connect-sessions", `{"provider": "`+in.provider+`"}`, http.StatusCreated, &session)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, session.URL, http.NoBody)
