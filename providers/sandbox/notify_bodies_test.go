@@ -13,7 +13,7 @@ func TestZohoNotice(t *testing.T) {
 
 	at := time.UnixMilli(1795600800123)
 	d, err := zohoDelivery("https://app.example.com/hooks/zoho?c=opaque", at, zohoNotice{
-		Module: "Contacts", Operation: zohoOperation("edit", zohoWordsSQL), ResourceURI: "https://www.zohoapis.eu/crm/v8/Contacts",
+		Module: "Contacts", Operation: zohoOperation("edit", WordsSQL), ResourceURI: "https://www.zohoapis.eu/crm/v8/Contacts",
 		IDs: []string{"554023000000123001"}, AffectedFields: []map[string][]string{{"554023000000123001": {"Email"}}},
 		Token: "up-to-50-chars-secret", ChannelID: "1000000068001",
 	})
@@ -33,8 +33,8 @@ func TestZohoWords(t *testing.T) {
 	t.Parallel()
 
 	for operation, sql := range map[string]string{"create": "insert", "edit": "update", "delete": "delete"} {
-		require.Equal(t, sql, zohoOperation(operation, zohoWordsSQL))
-		require.Equal(t, operation, zohoOperation(operation, zohoWordsCRUD))
+		require.Equal(t, sql, zohoOperation(operation, WordsSQL))
+		require.Equal(t, operation, zohoOperation(operation, WordsCRUD))
 	}
 }
 

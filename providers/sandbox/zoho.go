@@ -21,6 +21,7 @@ type Zoho struct {
 	sandbox *Sandbox
 	site    *site
 	auth    *zohoAuthority
+	outbox  *outbox
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -108,6 +109,7 @@ func newZoho(s *Sandbox, cfg Config) *Zoho {
 		channels: channels{byID: map[channelKey]*channel{}},
 		jobs:     bulkJobs{byID: map[string]*bulkJob{}},
 	}
+	z.outbox = newOutbox(s, z.site, z.settings.WebhookSettings)
 	for i := range cfg.Companies {
 		o := &zohoOrg{
 			index: i, zgid: DefaultOrg + i, name: fmt.Sprintf("Organisation %d", i+1),
@@ -135,6 +137,13 @@ func (z *Zoho) handler() http.Handler {
 	routes.HandleFunc("GET /crm/v8/Contacts/{id}", z.api(1, needContacts, z.readContact))
 	routes.HandleFunc("GET /crm/v8/Contacts/actions/count", z.api(1, needContacts, z.countContacts))
 	routes.HandleFunc("GET /crm/v8/Contacts/deleted", z.api(1, needContacts, z.listDeleted))
+	routes.HandleFunc("POST /crm/v8/coql", z.priced(priceOfCOQL, needCOQL, z.queryContacts))
+	routes.HandleFunc("POST /crm/bulk/v8/read", z.api(bulkPrice, needBulk, z.createBulk))
+	routes.HandleFunc("GET /crm/bulk/v8/read/{id}", z.api(1, needBulk, z.readBulkJob))
+	routes.HandleFunc("GET /crm/bulk/v8/read/{id}/result", z.api(1, needBulk, z.downloadBulk))
+	routes.HandleFunc("GET /crm/v8/settings/fields", z.api(1, needFields, z.listFields))
+	routes.HandleFunc("GET /crm/v8/org", z.api(1, needOrg, z.readOrg))
+	routes.HandleFunc("GET /crm/v8/users", z.api(1, needUsers, z.listUsers))
 	routes.HandleFunc("GET /crm/v8/actions/watch", z.api(1, needChannels("READ"), z.listChannels))
 	routes.HandleFunc("POST /crm/v8/actions/watch", z.api(1, needChannels("CREATE"), z.watch(http.StatusCreated, enableChannel)))
 	routes.HandleFunc("PUT /crm/v8/actions/watch", z.api(1, needChannels("UPDATE"), z.watch(http.StatusOK, updateChannel)))

@@ -16,7 +16,7 @@ func rawFields(text []byte) map[string]rawJSON {
 	return fields
 }
 
-// allFields are what a single read and the control show.
+// allFields are those of the metadata, without the odd ones.
 var allFields = func() []*zohoField {
 	all := make([]*zohoField, len(zohoFields))
 	for i := range zohoFields {
@@ -64,7 +64,7 @@ func (v *contactView) fullName(o *zohoOrg, r record) string {
 }
 
 // putContact reads a contact that a test wrote, as JSON in the form of the list.
-func (o *zohoOrg) putContact(text string) (record, error) {
+func (o *zohoOrg) putContact(text string, settings ZohoSettings) (record, error) {
 	var fields struct {
 		ID           string     `json:"id"`
 		CreatedTime  *time.Time `json:"Created_Time"`
@@ -78,7 +78,7 @@ func (o *zohoOrg) putContact(text string) (record, error) {
 		return record{}, fmt.Errorf("a contact of org %d needs an id from %d", o.zgid, o.recordID(1))
 	}
 	for name := range rawFields([]byte(text)) {
-		if name != "id" && zohoFieldByName[name] == nil {
+		if name != "id" && settings.field(name) == nil {
 			return record{}, fmt.Errorf("contacts have no field %q", name)
 		}
 	}

@@ -173,11 +173,11 @@ func (q *zohoQuestion) askFields(query url.Values, settings ZohoSettings) *zohoR
 	}
 	for _, name := range names {
 		name = strings.TrimSpace(name)
-		field, ok := zohoFieldByName[name]
+		field := settings.field(name)
 		switch {
-		case ok && !slices.Contains(q.fields, field):
+		case field != nil && !slices.Contains(q.fields, field):
 			q.fields = append(q.fields, field)
-		case !ok && name != "id" && settings.UnknownFields == FieldsRefuse:
+		case field == nil && name != "id" && settings.UnknownFields == FieldsRefuse:
 			refused := refuse(http.StatusBadRequest, "INVALID_DATA", "No field found", map[string]any{"api_name": name})
 			return &refused
 		}
@@ -309,7 +309,7 @@ func (z *Zoho) resume(q *zohoQuestion, r *http.Request, s zohoSession) *zohoRefu
 
 // readContact is GET /crm/v8/Contacts/{id}.
 func (z *Zoho) readContact(w http.ResponseWriter, r *http.Request, s zohoSession) {
-	q := zohoQuestion{fields: allFields}
+	q := zohoQuestion{fields: s.settings.fields()}
 	refused := knownParams(r.URL.Query(), []string{"fields"})
 	if refused == nil && r.URL.Query().Has("fields") {
 		q.fields = nil

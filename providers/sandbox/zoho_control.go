@@ -30,6 +30,13 @@ func (z *Zoho) Calls() map[string]int { return z.site.snapshot().CallsByPath }
 // included.
 func (z *Zoho) Refreshes() int { return z.site.snapshot().Refreshes }
 
+// WebhookCounts counts the notifications so far.
+func (z *Zoho) WebhookCounts() WebhookCounts { return z.site.snapshot().WebhookCounts }
+
+// Replay delivers the last notifications so many times more, up to 100, and
+// returns how many it queued. At most the last 20,000 are known.
+func (z *Zoho) Replay(times int, shuffle bool) (int, error) { return z.outbox.replay(times, shuffle) }
+
 // InFlight counts the calls that the provider is answering now.
 func (z *Zoho) InFlight() int { return z.site.snapshot().InFlight }
 
@@ -40,7 +47,6 @@ func (z *Zoho) ResetCounters() {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	clear(z.credits.byPath)
-	z.channels.due = 0
 	for _, o := range z.orgs {
 		o.inFlightMax = o.inFlight
 	}
@@ -138,7 +144,7 @@ func (z *Zoho) Put(org int, contact string) error {
 	if err != nil {
 		return err
 	}
-	r, err := o.putContact(contact)
+	r, err := o.putContact(contact, z.current())
 	if err != nil {
 		return err
 	}
@@ -247,8 +253,9 @@ func (z *Zoho) Contacts(org int, after string, limit int) ([]json.RawMessage, er
 	found, _ := o.living(o.numberOf(after), limit)
 	list := make([]json.RawMessage, 0, len(found))
 	var view contactView
+	fields := z.current().fields()
 	for _, r := range found {
-		list = append(list, view.appendContact(nil, o, r, allFields))
+		list = append(list, view.appendContact(nil, o, r, fields))
 	}
 	return list, nil
 }
@@ -262,14 +269,13 @@ func (o *zohoOrg) living(after int64, limit int) ([]record, bool) {
 type zohoStatus struct {
 	Contacts int `json:"contacts"` // of the first org
 	tally
-	Orgs             []ZohoOrg      `json:"orgs"`
-	Budget           int            `json:"budget"`
-	BudgetRemaining  int            `json:"budget_remaining"` // of the first org
-	CreditsUsed      int            `json:"credits_used"`     // of the first org, in the last 24 hours
-	CreditsByPath    map[string]int `json:"credits_by_path"`
-	Channels         []ZohoChannel  `json:"channels"` // living ones, of all orgs
-	NotificationsDue int            `json:"notifications_due"`
-	BulkJobs         int            `json:"bulk_jobs"`
+	Orgs            []ZohoOrg      `json:"orgs"`
+	Budget          int            `json:"budget"`
+	BudgetRemaining int            `json:"budget_remaining"` // of the first org
+	CreditsUsed     int            `json:"credits_used"`     // of the first org, in the last 24 hours
+	CreditsByPath   map[string]int `json:"credits_by_path"`
+	Channels        []ZohoChannel  `json:"channels"` // living ones, of all orgs
+	BulkJobs        int            `json:"bulk_jobs"`
 	ZohoSettings
 	Faults      []Fault   `json:"faults"`
 	AnswersLeft int       `json:"answers_left"`
@@ -285,7 +291,7 @@ func (z *Zoho) status() any {
 	}
 	return zohoStatus{
 		Contacts: orgs[0].Contacts, tally: z.site.snapshot(), Orgs: orgs, Budget: limit, BudgetRemaining: left,
-		CreditsUsed: used, CreditsByPath: z.creditsByPath(), Channels: z.Channels(), NotificationsDue: z.notificationsDue(),
+		CreditsUsed: used, CreditsByPath: z.creditsByPath(), Channels: z.Channels(),
 		BulkJobs: z.bulkJobCount(), ZohoSettings: z.current(),
 		Faults: z.site.pending(), AnswersLeft: z.site.answersLeft(), Now: z.sandbox.Now(),
 	}
@@ -437,6 +443,7 @@ func (z *Zoho) actions() map[string]action {
 			}
 			return map[string]bool{"restored": true}, nil
 		},
+		"replay": z.outbox.replayAction,
 		"reset": func(_ context.Context, body []byte) (any, error) {
 			z.ResetCounters()
 			return z.status(), decodeStrict(body, &struct{}{})
@@ -454,11 +461,12 @@ func (z *Zoho) contacts(org int, after int64, limit int) ([]byte, error) {
 	found, more := o.living(max(0, o.recordNumber(after)), limit)
 	body := append(make([]byte, 0, 2048*(len(found)+1)), `{"items":[`...)
 	var view contactView
+	fields := z.current().fields()
 	for i, r := range found {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = view.appendContact(body, o, r, allFields)
+		body = view.appendContact(body, o, r, fields)
 	}
 	body = append(body, `],"next_cursor":`...)
 	if !more {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -18,19 +19,50 @@ type zohoNotice struct {
 	AffectedFields []map[string][]string `json:"affected_fields"` // by id
 	QueryParams    map[string]string     `json:"query_params"`    // of the notify_url
 	Token          string                `json:"token"`           // as the channel was given it: all the proof there is
-	ChannelID      string                `json:"channel_id"`
+	ChannelID      any                   `json:"channel_id"`      // a string or a number
 }
 
-// The words for operations differ between the sources, so both are played.
-const (
-	zohoWordsSQL  = "insert" // insert, update, delete
-	zohoWordsCRUD = "create" // create, edit, delete
-)
+// zohoNoticeIDs is how many contacts one notification names. [?]
+const zohoNoticeIDs = 100
 
-// zohoOperation is the word for a create, edit or delete; words is zohoWordsSQL
-// or zohoWordsCRUD.
+// changed is told of every change of an org's contacts after it was made, under
+// no lock. It queues a notification to each channel that lives.
+func (z *Zoho) changed(o *zohoOrg, operation string, ids []string) {
+	now := z.sandbox.Now()
+	z.mu.Lock()
+	words, asNumber := z.settings.WebhookWords, z.settings.WebhookChannelNumber
+	var told []*channel
+	if len(ids) > 0 {
+		told = z.channels.live(o, contactsModule+"."+operation, now)
+	}
+	z.mu.Unlock()
+	for _, ch := range told {
+		for batch := range slices.Chunk(ids, zohoNoticeIDs) {
+			notice := zohoNotice{
+				Module: contactsModule, Operation: zohoOperation(operation, words), ResourceURI: z.resourceURI(o), IDs: batch,
+				Token: ch.Token, ChannelID: ch.ID,
+			}
+			if asNumber {
+				notice.ChannelID = json.Number(ch.ID)
+			}
+			if operation == changeEdit {
+				for _, id := range batch { // every change of the sandbox moves the address
+					notice.AffectedFields = append(notice.AffectedFields, map[string][]string{id: {"Email"}})
+				}
+			}
+			d, err := zohoDelivery(ch.NotifyURL, now, notice)
+			if err != nil {
+				panic(fmt.Sprintf("notify channel %s: %v", ch.ID, err)) // its notify_url was read when it was made
+			}
+			z.outbox.add(d)
+		}
+	}
+}
+
+// zohoOperation is the word for a create, edit or delete; the sources differ, so
+// words is WordsSQL or WordsCRUD.
 func zohoOperation(operation, words string) string {
-	if words == zohoWordsSQL {
+	if words == WordsSQL {
 		switch operation {
 		case "create":
 			return "insert"

@@ -101,6 +101,11 @@ type ZohoSettings struct {
 	GrantSeconds int64 `json:"grant_seconds"`
 	// WatchErrorStatus answers a channel that is refused: 400, 202 or 207.
 	WatchErrorStatus int `json:"watch_error_status"`
+	// WebhookWords are those of notifications' operation: WordsSQL or WordsCRUD.
+	WebhookWords string `json:"webhook_words"`
+	// WebhookChannelNumber sends channel_id as a number.
+	WebhookChannelNumber bool `json:"webhook_channel_number"`
+	WebhookSettings
 
 	// HideDate leaves the Date header out.
 	HideDate bool `json:"hide_date"`
@@ -118,6 +123,9 @@ const (
 	ErrorFlat        = "flat"
 	ErrorWrapped     = "wrapped"
 	ErrorOK          = "ok"
+
+	WordsSQL  = "insert" // insert, update, delete
+	WordsCRUD = "create" // create, edit, delete
 )
 
 func defaultZohoSettings() ZohoSettings {
@@ -128,7 +136,8 @@ func defaultZohoSettings() ZohoSettings {
 		Concurrency: 10, ListLimit: 100_000, PageTokens: true, UnchangedStatus: 304, AbsentStatus: 204,
 		UnknownFields: FieldsDrop, ErrorForm: ErrorFlat, OrgType: "Production",
 		BulkPage: 200_000, BulkPolls: 2, BulkFirstState: "ADDED", BulkIDHeader: "Id",
-		Webhooks: true, WatchErrorStatus: 400,
+		Webhooks: true, WatchErrorStatus: 400, WebhookWords: WordsSQL,
+		WebhookSettings: WebhookSettings{WebhookTimeoutMS: 10_000, WebhookSpeed: 1, WebhookConcurrency: mostConcurrent},
 	}
 }
 
@@ -152,11 +161,15 @@ func (z *Zoho) Configure(change func(*ZohoSettings)) error {
 	}
 	z.settings = next
 	z.site.setPace(time.Duration(0), next.HideDate)
+	z.outbox.configure(next.WebhookSettings)
 	return nil
 }
 
 func (z *Zoho) checkSettings(s ZohoSettings) error {
 	if err := checkNumbers(s); err != nil {
+		return err
+	}
+	if err := s.WebhookSettings.check(); err != nil {
 		return err
 	}
 	for _, word := range []struct {
@@ -168,6 +181,7 @@ func (z *Zoho) checkSettings(s ZohoSettings) error {
 		{"unknown_fields", s.UnknownFields, []string{FieldsDrop, FieldsRefuse}},
 		{"error_form", s.ErrorForm, []string{ErrorFlat, ErrorWrapped, ErrorOK}},
 		{"org_type", s.OrgType, []string{"Production", "Sandbox", "Developer", "Bigin"}},
+		{"webhook_words", s.WebhookWords, []string{WordsSQL, WordsCRUD}},
 		{"bulk_first_state", s.BulkFirstState, []string{"ADDED", "QUEUED"}},
 	} {
 		if !slices.Contains(word.allowed, word.value) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/providers/sandbox"
+	"example.com/enlace/providers/sandbox/spectest"
 )
 
 const (
@@ -47,6 +48,22 @@ func bareZoho(t *testing.T, contacts int) *zohoBundle {
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	b.use(0)
 	return b
+}
+
+// zohoSetup is bareZoho with all traffic checked against the published documents.
+func zohoSetup(t *testing.T, contacts int) *zohoBundle {
+	t.Helper()
+	b := bareZoho(t, contacts)
+	b.client.Transport = spectest.ZohoTransport(t, b.client.Transport)
+	return b
+}
+
+// with is the same fake for another test.
+func (b *zohoBundle) with(t *testing.T) *zohoBundle {
+	t.Helper()
+	mine, bundle := *b, *b.bundle
+	bundle.t, mine.bundle = t, &bundle
+	return &mine
 }
 
 // use goes on as an org.

@@ -46,7 +46,6 @@ type channelKey struct {
 // channels are those of all orgs.
 type channels struct {
 	byID map[channelKey]*channel
-	due  int // notifications that living channels had coming
 }
 
 // live lists the living channels of an org that want to hear of an event, such as
@@ -65,23 +64,6 @@ func (c *channels) live(o *zohoOrg, event string, now time.Time) []*channel {
 func (ch *channel) wants(event string) bool {
 	module, _, _ := strings.Cut(event, ".")
 	return slices.Contains(ch.Events, event) || slices.Contains(ch.Events, module+"."+moduleAllEvents)
-}
-
-// changed is told of every change of an org's contacts.
-func (z *Zoho) changed(o *zohoOrg, operation string, ids []string) {
-	if len(ids) == 0 {
-		return
-	}
-	now := z.sandbox.Now()
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.channels.due += len(z.channels.live(o, contactsModule+"."+operation, now))
-}
-
-func (z *Zoho) notificationsDue() int {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return z.channels.due
 }
 
 // ZohoChannel is a living channel as the control shows it, without its token.
@@ -324,14 +306,14 @@ func (z *Zoho) expiry(asked *string, granted int64) (time.Time, error) {
 func (z *Zoho) channelResult(ch *channel, s zohoSession, message string) watchResult {
 	return watchResult{Code: "SUCCESS", Status: "success", Message: message, Details: map[string]any{
 		"events": []map[string]string{{
-			"channel_expiry": ch.Expires.Format(zohoTimeForm), "resource_uri": z.resourceURI(s),
+			"channel_expiry": ch.Expires.Format(zohoTimeForm), "resource_uri": z.resourceURI(s.org),
 			"resource_id": s.org.contactsModuleID(), "resource_name": contactsModule, "channel_id": ch.ID,
 		}},
 	}}
 }
 
-func (z *Zoho) resourceURI(s zohoSession) string {
-	return z.apiHost(nil, s.org.dc) + "/crm/v8/Contacts"
+func (z *Zoho) resourceURI(o *zohoOrg) string {
+	return z.apiHost(nil, o.dc) + "/crm/v8/Contacts"
 }
 
 func (o *zohoOrg) contactsModuleID() string { return strconv.FormatInt(o.recordID(fieldIDs), 10) }
@@ -365,7 +347,7 @@ func (z *Zoho) listChannels(w http.ResponseWriter, r *http.Request, s zohoSessio
 	for _, ch := range found {
 		list = append(list, map[string]any{
 			"channel_id": ch.ID, "events": ch.Events, "token": ch.Token, "notify_url": ch.NotifyURL,
-			"channel_expiry": ch.Expires.Format(zohoTimeForm), "resource_uri": z.resourceURI(s), "resource_id": s.org.contactsModuleID(),
+			"channel_expiry": ch.Expires.Format(zohoTimeForm), "resource_uri": z.resourceURI(s.org), "resource_id": s.org.contactsModuleID(),
 			"resource_name": contactsModule, "notify_on_related_action": ch.OnRelatedAction,
 			"return_affected_field_values": ch.ReturnFieldValues, "fields": nil, "notification_condition": nil,
 		})
@@ -397,7 +379,7 @@ func (z *Zoho) deleteChannels(w http.ResponseWriter, r *http.Request, s zohoSess
 		delete(z.channels.byID, at)
 		results = append(results, watchResult{
 			Code: "SUCCESS", Status: "success", Message: "Successfully un-subscribed from actions-watch",
-			Details: map[string]string{"resource_uri": z.resourceURI(s), "resource_id": s.org.contactsModuleID(), "channel_id": id},
+			Details: map[string]string{"resource_uri": z.resourceURI(s.org), "resource_id": s.org.contactsModuleID(), "channel_id": id},
 		})
 	}
 	z.mu.Unlock()
