@@ -17,7 +17,7 @@ import (
 	"example.com/enlace/providers"
 )
 
-func zipped(t testing.TB, files map[string]string) []byte {
+func zipped(t *testing.T, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)

@@ -111,7 +111,7 @@ func (d *devServer) start(ctx context.Context, cfg *config, log zerolog.Logger, 
 	if err := d.prepare(ctx, cfg, log); err != nil {
 		return err
 	}
-	d.fakes = sandbox.New(sandbox.Config{BaseURL: d.base, Contacts: contacts})
+	d.fakes = sandbox.New(sandbox.Config{BaseURL: d.base, Contacts: contacts}) //nolint:contextcheck // it ends by Close
 	d.real = useSandbox(cfg, d.base)
 	cfg.PublicURL, cfg.DashboardURL, cfg.ListenAddr = webURL(d.base), "", listenAddr(listener.Addr().String())
 	if err := migrateDev(ctx, cfg, log); err != nil {

@@ -72,7 +72,7 @@ func (a *app) runSandbox(ctx context.Context, addr, base string, contacts int) e
 	if base == "" {
 		base = address(listener.Addr())
 	}
-	fakes := sandbox.New(sandbox.Config{BaseURL: base, Contacts: contacts})
+	fakes := sandbox.New(sandbox.Config{BaseURL: base, Contacts: contacts}) //nolint:contextcheck // it ends by Close
 	server := &http.Server{Handler: fakes.Handler(), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

@@ -14,7 +14,7 @@ import (
 )
 
 // headerCredits is what is left of 24 hours' credits. It comes only once half of them are spent [doc: API Limits].
-const headerCredits = "X-API-CREDITS-REMAINING"
+const headerCredits = "X-API-CREDITS-REMAINING" //nolint:gosec // a header
 
 // smallBody bounds the good answers that are searched for an error: those are short, and a page of records isn't.
 const smallBody = 4 << 10

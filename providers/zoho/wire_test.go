@@ -3,6 +3,7 @@ package zoho_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,9 +44,7 @@ type asked struct {
 // script is a line that knows the fields of fieldsOf.
 func script(answers map[string][]answer) *line {
 	l := &line{answers: map[string][]answer{"/settings/fields": {{200, nil, fieldsOf(standardFields()...)}}}}
-	for path, list := range answers {
-		l.answers[path] = list
-	}
+	maps.Copy(l.answers, answers)
 	return l
 }
 
@@ -72,9 +71,7 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	header := http.Header{"Content-Type": {"application/json;charset=UTF-8"}, "Date": {"Tue, 24 Nov 2026 10:00:00 GMT"}}
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	return &http.Response{StatusCode: a.status, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 }
 
