@@ -19,12 +19,13 @@ var openRoutes = []string{ //nolint:gochecknoglobals // a constant list
 // signedRoutes prove who speaks by themselves: a state, a one-time token, a signature.
 var signedRoutes = []string{ //nolint:gochecknoglobals // a constant list
 	"GET /functions/v1/initiate-oauth", "GET /functions/v1/oauth-callback", "DELETE /functions/v1/oauth-callback",
+	"POST /webhooks/{provider}", "POST /webhooks/{provider}/{channel}",
 	"GET /v1/oauth/initiate", "GET /v1/oauth/callback", "DELETE /v1/oauth/callback",
 }
 
 // concrete is a path that a pattern matches.
 func concrete(pattern string) string {
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{$}", "").Replace(pattern)
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{provider}", "pipedrive", "{channel}", uuid.NewString(), "{$}", "").Replace(pattern)
 	switch path {
 	case "/riverui/":
 		return "/riverui/api/jobs"

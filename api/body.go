@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,28 +10,30 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"example.com/enlace/providers/words"
 )
 
-// maxBody bounds the body of every request.
-const maxBody = 1 << 20
+// maxBody bounds the body of a request whose route says nothing else, in bytes.
+const maxBody int64 = 1 << 20
 
 // readBody bounds and reads a body before its handler sees it. What isn't JSON is refused at the place where it stops
 // being so.
 func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > maxBody {
-			s.fail(w, r, tooLarge())
+		limit := cmp.Or(rt.limit, maxBody)
+		if r.ContentLength > limit {
+			s.fail(w, r, tooLarge(limit))
 			return
 		}
 		if r.Body != http.NoBody {
 			bodyWithin(w, bodyLimit)
 			defer bodyWithin(w, 0) // of those that the handler reads
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		if rt.body == bodyRaw {
 			next.ServeHTTP(w, r)
 			return
@@ -42,7 +45,7 @@ func (s *Server) readBody(rt route, next http.Handler) http.Handler {
 		body, err := io.ReadAll(r.Body)
 		bodyWithin(w, 0)
 		if _, more := errors.AsType[*http.MaxBytesError](err); more {
-			err = tooLarge()
+			err = tooLarge(limit)
 		} else if err != nil { // the caller broke off: what came can't be the whole
 			err = notJSON(int64(len(body)))
 		} else {
@@ -71,8 +74,9 @@ func checkQuery(r *http.Request) error {
 	return nil
 }
 
-func tooLarge() *fault {
-	return &fault{code: codeValidation, status: http.StatusRequestEntityTooLarge, fields: []badField{{field: "body", phrase: words.PhraseTooLong, limit: "1 MiB"}}}
+func tooLarge(limit int64) *fault {
+	text := strconv.FormatInt(limit>>20, 10) + " MiB"
+	return &fault{code: codeValidation, status: http.StatusRequestEntityTooLarge, fields: []badField{{field: "body", phrase: words.PhraseTooLong, limit: text}}}
 }
 
 // checkJSON refuses a body that isn't JSON, or isn't said to be.

@@ -110,6 +110,11 @@ func (s *Server) connect(ctx context.Context, consent store.Consent, query url.V
 	}
 	l.result, l.integration = string(result), &id
 	s.noteConnect(ctx, consent, id, l.result)
+	if p := s.providers[consent.Provider]; p.Changes != nil && p.Changes.Subscribe != nil {
+		if err := s.jobs.Subscribe(ctx); err != nil { // a round comes every minute anyway
+			s.log.Warn().Err(err).Stringer("integration_id", id).Msg("could not subscribe to notifications at once")
+		}
+	}
 	return l, nil
 }
 

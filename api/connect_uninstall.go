@@ -19,7 +19,7 @@ const providerActor = "provider:"
 func (s *Server) uninstalled(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
-		err = tooLarge()
+		err = tooLarge(maxBody)
 	}
 	if err != nil {
 		s.fail(w, r, err)

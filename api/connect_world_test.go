@@ -92,11 +92,14 @@ func newConnectWorld(t *testing.T, change func(*api.Options)) *connectWorld {
 	log := zerolog.New(w.log)
 	w.vault = vault.New(w.store, keys, list, vault.Options{Log: log, Revoke: time.Second})
 	t.Cleanup(func() { require.NoError(t, w.vault.Close(context.Background())) })
-	w.worker, err = worker.New(worker.Options{Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: list, Log: zerolog.Nop()})
-	require.NoError(t, err)
-
 	server := httptest.NewUnstartedServer(nil)
 	w.base = "http://" + server.Listener.Addr().String()
+	w.worker, err = worker.New(worker.Options{
+		Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: list, Log: zerolog.Nop(), PublicURL: w.base,
+		Spans: worker.Spans{Settle: 500 * time.Millisecond, Patience: 3 * time.Second, Flood: time.Second, Subscribe: 200 * time.Millisecond},
+	})
+	require.NoError(t, err)
+
 	options := api.Options{
 		Store: w.store, Jobs: w.worker.Jobs(), Vault: w.vault, Providers: list, Known: []string{"zoho"}, Log: log, PublicURL: w.base, DashboardURL: connectDashboard,
 		AdminKey: "an admin key of a test",

@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	webhooks *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry, s *store.Store, log zerolog.Logger) *metrics {
@@ -27,8 +28,11 @@ func newMetrics(registry *prometheus.Registry, s *store.Store, log zerolog.Logge
 			Name: "enlace_http_request_seconds", Help: "How long requests took, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .25, 1, 5, 30},
 		}, []string{"route"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "enlace_webhooks_total", Help: "Notifications of providers, by what became of them.",
+		}, []string{"provider", "result"}),
 	}
-	registry.MustRegister(m.requests, m.seconds, newRowCounts(s, log), collectors.NewGoCollector(),
+	registry.MustRegister(m.requests, m.seconds, m.webhooks, newRowCounts(s, log), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

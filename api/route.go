@@ -32,7 +32,7 @@ var accessNames = [...]string{"", "open", "tenant", "admin", "signed", "loopback
 
 func (a access) String() string { return accessNames[a] }
 
-// bodyRule says what a route takes as a body. Whatever it is, it is bounded by [maxBody].
+// bodyRule says what a route takes as a body. Whatever it is, it is bounded.
 type bodyRule int
 
 const (
@@ -47,7 +47,8 @@ type route struct {
 	path    string // a pattern of [http.ServeMux]
 	access  access
 	body    bodyRule
-	lasting bool // may take as long as it likes
+	limit   int64 // of the body, in bytes; 0: [maxBody]
+	lasting bool  // may take as long as it likes
 	handler http.Handler
 }
 

@@ -91,6 +91,8 @@ type Server struct {
 	handler  http.Handler
 	riverUI  *riverui.Handler
 	feed     *feed
+	inbox    *inbox
+	channels *channels
 	metrics  *metrics
 	registry *prometheus.Registry
 
@@ -125,6 +127,7 @@ func New(o Options) (*Server, error) {
 	s.adminKey = adminKeyHash(o.AdminKey)
 	s.metrics = newMetrics(s.registry, s.store, o.Log)
 	s.feed = newFeed(s.store, o.Log)
+	s.inbox, s.channels = &inbox{jobs: o.Jobs}, newChannels(o.Store, o.Vault)
 	s.riverUI, err = riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(o.Jobs.River(), nil), Prefix: riverUIPrefix, JobListHideArgsByDefault: true,
 		Logger: slog.New(zerolog.NewSlogHandler(o.Log.With().Str("part", "riverui").Logger())),
@@ -146,7 +149,7 @@ func (s *Server) mountAll() error {
 	for _, mount := range []func() error{
 		s.mountHealth, s.mountSessions, s.mountKeys,
 		s.mountSyncs, s.mountIntegrations, s.mountContacts, s.mountIncidents, s.mountEvents, s.mountFunctions,
-		s.mountConnect, s.mountRiverUI, s.mountDocs, s.mountDashboard, s.mountSandbox,
+		s.mountConnect, s.mountWebhooks, s.mountRiverUI, s.mountDocs, s.mountDashboard, s.mountSandbox,
 	} {
 		if err := mount(); err != nil {
 			return err

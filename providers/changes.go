@@ -20,8 +20,9 @@ type Changes struct {
 	// Unsubscribe ends a subscription; one that is gone is no error.
 	Unsubscribe func(ctx context.Context, account Account, client *http.Client, s Subscription) error
 
-	// Read verifies a notification and reads it. [ErrUnverified] says that it isn't the provider who speaks; any other
-	// error, that it can't be understood.
+	// Read verifies a notification and reads it. [ErrUnverified] says that it isn't the provider who speaks, or that this
+	// can't be told; any other error, that what the provider says can't be understood. It is called once, when the
+	// notification comes.
 	Read func(n Notification) ([]Change, error)
 }
 

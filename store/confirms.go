@@ -156,7 +156,7 @@ const readMark = `
 SELECT external_id, deleted_at IS NOT NULL, content_hash, remote_updated_at, observed_at, last_run_id
 FROM contacts WHERE integration_id = $1 AND external_id = $2 FOR NO KEY UPDATE`
 
-// confirm applies a confirming read of a run to its row; mine says that the run had written the row before.
+// confirm applies a confirming read of a run ([uuid.Nil]: of none) to its row; mine says that the run had written the row before.
 func (s *Store) confirm(ctx context.Context, tx pgx.Tx, tenant, integration, run uuid.UUID, f Confirmed) (_ rules.Verdict, mine bool, _ error) {
 	rows, err := tx.Query(ctx, readMark, integration, f.ExternalID)
 	if err != nil {
@@ -193,19 +193,23 @@ func (s *Store) execVerdict(ctx context.Context, tx pgx.Tx, tenant, integration,
 	row *rules.Row, hash [32]byte, merged string,
 ) (pgconn.CommandTag, error) {
 	observed := f.Read.ObservedAt()
+	var by *uuid.UUID
+	if run != uuid.Nil { // a read outside of a run leaves the row its last one
+		by = &run
+	}
 	var one columns
 	if verdict.Stores() {
 		one.add(*f.Contact, hash, row, f.Region)
 	}
 	switch verdict {
 	case rules.Create, rules.Update, rules.Lift:
-		return one.exec(ctx, tx, tenant, integration, observed, &run)
+		return one.exec(ctx, tx, tenant, integration, observed, by)
 	case rules.Touch:
 		return tx.Exec(ctx, touchContact, integration, f.ExternalID, observed, row.ObservedAt)
 	case rules.Tombstone:
-		return tx.Exec(ctx, tombstoneContact, integration, f.ExternalID, observed, row.ObservedAt, merged, run)
+		return tx.Exec(ctx, tombstoneContact, integration, f.ExternalID, observed, row.ObservedAt, merged, by)
 	case rules.TombstoneUnknown:
-		return tx.Exec(ctx, insertTombstone, newID(), tenant, integration, f.ExternalID, observed, run)
+		return tx.Exec(ctx, insertTombstone, newID(), tenant, integration, f.ExternalID, observed, by)
 	case rules.Unchanged, rules.Ignore, rules.Ask, rules.AskDeleted:
 	}
 	return pgconn.CommandTag{}, nil

@@ -16,7 +16,7 @@ INSERT INTO sync_failures AS f (id, tenant_id, integration_id, external_id, reas
 VALUES ($1, $2, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $9)
 ON CONFLICT (integration_id, external_id) WHERE resolved_at IS NULL
 DO UPDATE SET reason = excluded.reason, field = excluded.field, detail = excluded.detail, payload = excluded.payload,
-    last_run_id = excluded.last_run_id, last_seen_at = now(), times = f.times + 1`
+    last_run_id = coalesce(excluded.last_run_id, f.last_run_id), last_seen_at = now(), times = f.times + 1`
 
 // payload is what quarantine keeps of a record: text that Postgres can store, of bounded size.
 func payload(b []byte) *string {

@@ -127,6 +127,9 @@ func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, sea
 	if _, err := tx.Exec(ctx, updateGrant, id, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes, t.APIDomain, t.AuthServer, first); err != nil {
 		return uuid.Nil, "", was, err
 	}
+	if _, err := tx.Exec(ctx, lookAfterSubscription, id); err != nil {
+		return uuid.Nil, "", was, err
+	}
 	return id, result, was, s.CloseIncidents(ctx, tx, id, NeedsReauth, "misconfigured")
 }
 
@@ -149,8 +152,8 @@ type Erased struct {
 	RefreshToken      string // sealed
 }
 
-// EraseTokens disconnects an integration of the tenant (nil: of any): its tokens are gone, what it had open ends so, and
-// its incidents are closed, in one transaction. False: it was disconnected already, and nothing changed.
+// EraseTokens disconnects an integration of the tenant (nil: of any): its tokens and its channel are gone, what it had open
+// ends so, and its incidents are closed, in one transaction. False: it was disconnected already, and nothing changed.
 func (s *Store) EraseTokens(ctx context.Context, tenant *uuid.UUID, id uuid.UUID, reason string, end RunEnd) (e Erased, erased bool, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
 		in, err := s.LockIntegration(ctx, tx, tenant, id)
@@ -166,8 +169,10 @@ func (s *Store) EraseTokens(ctx context.Context, tenant *uuid.UUID, id uuid.UUID
 			return err
 		}
 		erased = true
-		if _, err := tx.Exec(ctx, closeAllIncidents, id); err != nil {
-			return err
+		for _, sql := range []string{closeAllIncidents, forgetNotices} {
+			if _, err := tx.Exec(ctx, sql, id); err != nil {
+				return err
+			}
 		}
 		return s.EndAllRuns(ctx, tx, in, end)
 	})

@@ -17,6 +17,7 @@ const (
 	keepStates      = 24 * time.Hour
 	keepSpending    = 48 * time.Hour
 	keepResolved    = 30 * 24 * time.Hour
+	keepDeliveries  = 7 * 24 * time.Hour
 
 	removeAtOnce = 1000
 )
@@ -41,6 +42,7 @@ var retentions = []struct { //nolint:gochecknoglobals // a constant table
 	{`DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at < now() - $1::interval LIMIT $2)`, keepStates},
 	{`DELETE FROM rate_spending WHERE ctid IN (SELECT ctid FROM rate_spending WHERE hour < now() - $1::interval LIMIT $2)`, keepSpending},
 	{`DELETE FROM sync_failures WHERE id IN (SELECT id FROM sync_failures WHERE resolved_at < now() - $1::interval LIMIT $2)`, keepResolved},
+	{`DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE processed_at < now() - $1::interval LIMIT $2)`, keepDeliveries},
 	{`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closed_at < now() - $1::interval LIMIT $2)`, keepRuns},
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"example.com/enlace/jobs"
 	"example.com/enlace/providers"
 	"example.com/enlace/store"
 	"example.com/enlace/store/rules"
@@ -107,7 +108,8 @@ func (s *slice) deletedSince() (since time.Time, due bool) {
 		return time.Time{}, false // nothing is stored that could have been deleted
 	}
 	every := s.provider.Limits.DeletedEvery
-	return base.Add(-rules.Overlap), s.claim.Checkpoint.Sweep || every == 0 || s.clock.Now().Sub(base) >= every
+	asked := s.claim.Checkpoint.Sweep || s.claim.RequestedBy == jobs.CoversGap
+	return base.Add(-rules.Overlap), asked || every == 0 || s.clock.Now().Sub(base) >= every
 }
 
 func (s *slice) deletedBase() time.Time {

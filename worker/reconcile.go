@@ -51,6 +51,7 @@ func (e *engine) look(ctx context.Context) {
 			log.Error().Msg("ended a run whose job was given up")
 		}
 	}
+	e.lookForChanges(ctx)
 	if n, err := e.Store.WakeLate(ctx); err != nil && ctx.Err() == nil {
 		e.Log.Warn().Err(err).Msg("could not wake late jobs")
 	} else if n > 0 {

@@ -122,17 +122,23 @@ func (s *slice) open(ctx context.Context) (err error) {
 // connect makes client and source from the account as it is stored.
 func (s *slice) connect() {
 	s.close()
-	account := providers.Account{ExternalID: s.account, EverWorked: s.integration.SweptAt != nil || s.integration.Watermark != nil}
-	if s.integration.APIDomain != nil {
-		account.APIDomain = *s.integration.APIDomain
-	}
-	if s.integration.AuthServer != nil {
-		account.AuthServer = *s.integration.AuthServer
-	}
+	account := accountOf(s.integration)
+	account.ExternalID = s.account
 	calls := s.calls()
 	s.client = s.engine.Vault.Client(s.integration.ID, account)
 	s.counted -= calls
 	s.source = s.provider.Contacts(account, s.client.Client)
+}
+
+// accountOf is what an adapter must know of an integration's account.
+func accountOf(in store.Integration) providers.Account {
+	a := providers.Account{EverWorked: in.SweptAt != nil || in.Watermark != nil}
+	for field, stored := range map[*string]*string{&a.ExternalID: in.ExternalAccountID, &a.APIDomain: in.APIDomain, &a.AuthServer: in.AuthServer} {
+		if stored != nil {
+			*field = *stored
+		}
+	}
+	return a
 }
 
 // close lets go of what the source holds, once nothing is read ahead any more.

@@ -36,6 +36,9 @@ type Options struct {
 	PollOnly bool   // the database is behind a transaction pooler: no LISTEN
 	Region   string // of phone numbers without a country code, such as "MX"
 
+	// PublicURL is where providers reach our API, without a slash at its end. Empty: none is asked to notify us of changes.
+	PublicURL string
+
 	Spans Spans
 }
 
@@ -48,6 +51,12 @@ type Spans struct {
 	Schedule time.Duration // between looks for integrations that are due [5 s]
 	Backoff  time.Duration // the first wait after a failure; each next is three times as long, to 5 min [2 s]
 	Blocked  time.Duration // before an account that may not is tried again [24 h]
+
+	Settle    time.Duration // from the last notice of a changed record to its reading [5 s]
+	Patience  time.Duration // from the first one to its reading, however many come [30 s]
+	Flood     time.Duration // between runs that read many changed records at once [2 min]
+	Subscribe time.Duration // between looks for subscriptions to make, look after or renew [1 min]
+	Check     time.Duration // between looks after a subscription that doesn't end before [24 h]
 }
 
 func (s *Spans) fill() {
@@ -62,6 +71,11 @@ func (s *Spans) fill() {
 		{&s.Schedule, 5 * time.Second},
 		{&s.Backoff, 2 * time.Second},
 		{&s.Blocked, 24 * time.Hour},
+		{&s.Settle, 5 * time.Second},
+		{&s.Patience, 30 * time.Second},
+		{&s.Flood, 2 * time.Minute},
+		{&s.Subscribe, time.Minute},
+		{&s.Check, 24 * time.Hour},
 	} {
 		if *d.span == 0 {
 			*d.span = d.or
@@ -101,6 +115,9 @@ func New(o Options) (*Worker, error) {
 	river.AddWorker(workers, &scheduleWorker{engine: e})
 	river.AddWorker(workers, &refreshWorker{engine: e})
 	river.AddWorker(workers, &retainWorker{engine: e})
+	river.AddWorker(workers, &inboxWorker{engine: e})
+	river.AddWorker(workers, &changesWorker{engine: e})
+	river.AddWorker(workers, &subscribeWorker{engine: e})
 	queueLog := o.QueueLog
 	if queueLog == nil {
 		queueLog = slog.New(slog.DiscardHandler)
@@ -111,17 +128,23 @@ func New(o Options) (*Worker, error) {
 		Queues: map[string]river.QueueConfig{
 			jobs.QueueSync:    {MaxWorkers: o.Workers, FetchCooldown: 10 * time.Millisecond, FetchPollInterval: 100 * time.Millisecond},
 			jobs.QueueControl: {MaxWorkers: 2},
+			jobs.QueueInbox:   {MaxWorkers: 2, FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 200 * time.Millisecond},
+			jobs.QueueChanges: {MaxWorkers: max(o.Workers/2, 1), FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 200 * time.Millisecond},
 		},
 		PeriodicJobs: []*river.PeriodicJob{
 			periodic("schedule", o.Spans.Schedule, jobs.ScheduleArgs{}),
 			periodic("token_refresh", time.Minute, jobs.RefreshArgs{}),
 			periodic("retain", time.Hour, jobs.RetainArgs{}),
+			periodic("webhook_subscribe", o.Spans.Subscribe, jobs.SubscribeArgs{}),
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make queue client: %w", err)
 	}
 	e.jobs = jobs.New(client, o.Store)
+	if o.PublicURL == "" && len(e.subscribable()) > 0 {
+		o.Log.Warn().Strs("providers", e.subscribable()).Msg("PUBLIC_URL is not set here: no provider is asked to notify us of changes; schedules alone find them")
+	}
 	return &Worker{engine: e}, nil
 }
 

@@ -42,6 +42,7 @@ type world struct {
 	id      uuid.UUID // the integration
 	spans   worker.Spans
 	list    []*providers.Provider
+	public  string // PUBLIC_URL; empty: no provider notifies us
 }
 
 type worldOptions struct {
@@ -87,7 +88,7 @@ func (w *world) newWorker(t *testing.T) *worker.Worker {
 	if os.Getenv("ENLACE_TEST_LOG") != "" {
 		log = zerolog.New(zerolog.NewTestWriter(t))
 	}
-	made, err := worker.New(worker.Options{Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: w.list, Log: log, Spans: spans})
+	made, err := worker.New(worker.Options{Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: w.list, Log: log, Spans: spans, PublicURL: w.public})
 	require.NoError(t, err)
 	return made
 }

@@ -115,7 +115,7 @@ func (d *doctor) checkAddresses(cfg *config) {
 		d.problem("PUBLIC_URL is not https: tokens and sessions would travel in the open, and providers refuse to call back",
 			"put a proxy with a certificate before enlace and set PUBLIC_URL to its https address")
 	case u.Scheme != "https":
-		d.note("PUBLIC_URL is this machine: good for a try, but no provider can call back")
+		d.note("PUBLIC_URL is this machine: good for a try, but no provider can call back or notify us of changes: schedules alone find them")
 	default:
 		d.ok("PUBLIC_URL is https")
 	}

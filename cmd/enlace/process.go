@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -100,6 +101,7 @@ func (p *process) work(ctx context.Context) error {
 		Driver: riverpgxv5.New(p.pool), Store: p.store, Vault: p.vault, Providers: p.list,
 		Log: p.log, QueueLog: queueLog(p.log),
 		Workers: int(p.cfg.Workers), PollOnly: p.cfg.DatabasePollOnly, Region: string(p.cfg.PhoneRegion),
+		PublicURL: strings.TrimRight(string(p.cfg.PublicURL), "/"),
 	})
 	if err != nil {
 		return fmt.Errorf("make the workers: %w", err)

@@ -57,6 +57,7 @@ func New(cfg Config) *providers.Provider {
 		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
 			return &contacts{base: cfg.base(account), http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
 		},
+		Changes:   cfg.changes(),
 		Uninstall: cfg.uninstall,
 		Limits: providers.Limits{
 			RequestsPerSecond: 8,

@@ -65,10 +65,11 @@ const (
 	WithdrawalError Withdrawal = "failed" // the provider didn't take it; the account's owner can do it there
 )
 
-// Disconnect erases an integration's tokens and ends what it has open, as cancelled; from then on, no request is made for
-// it. Then the permission is withdrawn at the provider, unless another integration uses the same account; that this fails
+// Disconnect ends an integration's subscription to notifications, if the provider answers in time, erases its tokens and
+// ends what it has open, as cancelled; from then on, no request is made for it. Then the permission is withdrawn at the provider, unless another integration uses the same account; that this fails
 // doesn't undo the disconnect. [store.ErrNotFound] if the tenant (nil: anybody) has no such integration.
 func (v *Vault) Disconnect(ctx context.Context, tenant *uuid.UUID, integration uuid.UUID) (Withdrawal, error) {
+	v.unsubscribe(ctx, tenant, integration)
 	erased, was, err := v.store.EraseTokens(ctx, tenant, integration, "", store.RunEnd{Status: store.Failed, Code: "cancelled"})
 	if err != nil {
 		return "", err

@@ -24,6 +24,7 @@ type Column string
 const (
 	AccessToken  Column = "access_token"
 	RefreshToken Column = "refresh_token"
+	Secret       Column = "secret" // of a channel of notifications
 )
 
 const (

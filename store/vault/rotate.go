@@ -19,7 +19,7 @@ type Rotation struct {
 	Failed  []uuid.UUID // rows with a token that doesn't open; they are as they were
 }
 
-// Rotate seals all tokens with the current key, row by row. It may be broken off and begun again, and a refresh at the
+// Rotate seals all tokens, and the secrets of channels, with the current key, row by row. It may be broken off and begun again, and a refresh at the
 // same moment wins. All processes must have the current key in their key ring before.
 func (v *Vault) Rotate(ctx context.Context) (Rotation, error) {
 	var r Rotation
@@ -45,6 +45,9 @@ func (v *Vault) Rotate(ctx context.Context) (Rotation, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = v.rotateSecrets(ctx)
+	}
 	if err != nil {
 		return r, fmt.Errorf("rotate keys: %w", err)
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	Poll     time.Duration // how often a waiting caller looks, about [250 ms]
 	Request  time.Duration // bounds a request of a client, with the renewal before it [75 s]
 	Revoke   time.Duration // bounds the withdrawal of a permission [10 s]
+	Notices  time.Duration // bounds the end of a subscription to notifications, before a disconnect [5 s]
 
 	FirstSync time.Duration     // from a first connect to the first scheduled sync [15 min]
 	Transport http.RoundTripper // toward the providers' APIs [providers.NewTransport]
@@ -37,7 +38,8 @@ func (o Options) withDefaults() Options {
 	for field, value := range map[*time.Duration]time.Duration{
 		&o.Lease: 45 * time.Second, &o.Wait: 20 * time.Second, &o.Exchange: 10 * time.Minute, &o.Doubt: 30 * time.Second,
 		&o.Early: 5 * time.Minute, &o.Spare: 30 * time.Second, &o.Rest: 30 * time.Second, &o.Echo: time.Second, &o.Poll: 250 * time.Millisecond,
-		&o.Request: 75 * time.Second, &o.Revoke: 10 * time.Second, &o.FirstSync: 15 * time.Minute,
+		&o.Request: 75 * time.Second, &o.Revoke: 10 * time.Second, &o.Notices: 5 * time.Second,
+		&o.FirstSync: 15 * time.Minute,
 	} {
 		if *field == 0 {
 			*field = value
