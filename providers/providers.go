@@ -167,6 +167,10 @@ type Contact struct {
 
 	Deleted    bool   // the provider itself calls it deleted
 	MergedInto string // the record that took it over, if the provider says so
+
+	// Absorbed are the records that ended in this one, if it names them. [Caller.Page] tells of each as a deleted one, and
+	// the engine never sees it.
+	Absorbed []string
 }
 
 // Address is one e-mail address or phone number as a person typed it.

@@ -55,9 +55,13 @@ func DecodeRecord(raw jsontext.Value, v any) error {
 	return bad
 }
 
-// ReadRecord turns one record into a contact by read, whose error is a [*RecordError].
-func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) (Contact, *Failure) {
+// ReadRecord turns one record into a contact by read, whose error is a [*RecordError]. A record without an id is one that
+// can't be taken, whatever else it lacks.
+func ReadRecord(raw jsontext.Value, read Reader) (Contact, *Failure) {
 	contact, err := read(raw)
+	if err == nil && contact.ExternalID == "" {
+		err = &RecordError{Reason: "no_id"}
+	}
 	if err == nil {
 		return contact, nil
 	}
@@ -76,7 +80,7 @@ func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) 
 
 // ReadRecords reads a list of records one by one, so that a bad one spoils no other. Null is an empty list; ok is false
 // where data is no list at all.
-func ReadRecords(data jsontext.Value, read func(jsontext.Value) (Contact, error)) (contacts []Contact, failures []Failure, ok bool) {
+func ReadRecords(data jsontext.Value, read Reader) (contacts []Contact, failures []Failure, ok bool) {
 	if data.Kind() == 'n' {
 		return nil, nil, true
 	}
