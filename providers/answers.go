@@ -9,12 +9,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Layout says where things are in good answers: names of members, one inside the other, with dots between them.
+// Layout says where things are in good answers, by names of members, one inside the other, with dots between them; and
+// where the cursor goes in the next question.
 type Layout struct {
 	Records string // the list of records
 	Next    string // the cursor of the next page, a text; null, empty or missing: the list has ended
 	Total   string // how many records the whole list has; empty: it isn't told
 	Record  string // the only record; empty: the answer is the record
+	Cursor  string // the query's parameter for a cursor; empty: [Ask.Cursor] is sent in another way
 
 	NullIsEmpty bool // null for a list is an empty one
 }
@@ -95,6 +97,11 @@ func (p Page) IDs() (ids []string) {
 		ids = append(ids, one.ExternalID)
 	}
 	return ids
+}
+
+// Deletions are the records of a page as those of a list of deletions.
+func (p Page) Deletions() DeletedPage {
+	return DeletedPage{ExternalIDs: p.IDs(), Next: p.Next, Observation: p.Observation}
 }
 
 // Record makes the answer to a confirming read of one record in an answer to [Caller.Ask], as

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -51,15 +52,15 @@ type Told struct {
 type Ask struct {
 	Op     string // "list contacts"
 	Method string // empty: GET
-	Path   string // below the base URL, escaped
+	Path   string // below the base URL, escaped; it has no query of its own
 	Query  url.Values
 	Header http.Header
 	Body   any // sent as JSON; may be sent again after a 401
 
-	Cursor  bool  // it carries a cursor of the provider's: 400 means that this one has expired
-	Record  bool  // it is about one record: 404 means that there is none
-	Nothing bool  // 204 and 304 are good answers: there is nothing, and no body
-	Spent   int64 // what it costs in the unit of [Usage]; 0: it isn't counted
+	Cursor  Cursor // the provider's own, sent as [Layout.Cursor]: 400 means that it has expired
+	Record  bool   // it is about one record: 404 means that there is none
+	Nothing bool   // 204 and 304 are good answers: there is nothing, and no body
+	Usage   Usage  // what is known beforehand: the call's price, or a limit of its own that no header tells
 }
 
 // Caller asks the API of one account.
@@ -81,15 +82,19 @@ func (api *API) For(account Account, client *http.Client) *Caller {
 // [API.Refine]; what the answer tells beside its records comes with it.
 func (c *Caller) Ask(ctx context.Context, ask Ask, v any) (Observation, error) {
 	r := Request{Method: ask.Method, URL: c.base + ask.Path, Header: ask.Header, Body: ask.Body}
-	if len(ask.Query) > 0 {
-		r.URL += "?" + ask.Query.Encode()
+	query := url.Values{}
+	maps.Copy(query, ask.Query)
+	if ask.Cursor != "" && c.api.Layout.Cursor != "" {
+		query.Set(c.api.Layout.Cursor, string(ask.Cursor))
+	}
+	if len(query) > 0 {
+		r.URL += "?" + query.Encode()
 	}
 	answer, err := c.http.Do(ctx, c.op(ask), r)
 	if err != nil {
 		return Observation{}, err
 	}
-	seen := Observation{Date: answer.Date(), Usage: c.api.Usage.read(answer)}
-	seen.Usage.Spent = ask.Spent
+	seen := Observation{Date: answer.Date(), Usage: c.api.Usage.read(answer, ask.Usage)}
 	if ask.Nothing && (answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified) {
 		return seen, nil
 	}

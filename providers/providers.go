@@ -121,6 +121,14 @@ type ListRequest struct {
 	Expected     int64 // how many records a sweep will meet, by [ContactCounter] or about; 0: unknown
 }
 
+// Size is how many records to ask for, of a provider whose largest page has so many.
+func (r ListRequest) Size(most int) int {
+	if r.Limit <= 0 {
+		return most
+	}
+	return min(r.Limit, most)
+}
+
 // Page is one answer with contacts.
 type Page struct {
 	Contacts []Contact

@@ -38,7 +38,7 @@ func (c *Caller) classify(e *Error, answer *Answer, ask Ask) {
 	switch status := answer.Status; {
 	case status >= 300 && status < 400:
 		c.redirected(e, answer)
-	case status == http.StatusBadRequest && ask.Cursor:
+	case status == http.StatusBadRequest && ask.Cursor != "":
 		e.Become(CursorExpired, "", 0)
 	case status == http.StatusUnauthorized:
 		e.Become(NeedsReauth, words.VariantRevoked, 0)

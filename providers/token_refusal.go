@@ -20,10 +20,10 @@ var tokenKinds = map[string]ErrorKind{ //nolint:gochecknoglobals // a constant t
 // else what "message" says before its colon. Own are the provider's words beside those of RFC 6749 §5.2, in small
 // letters. Without a known word only a 401 speaks of our app, and nothing disconnects a person. It survives any body.
 func TokenRefusal(answer *Answer, own map[string]ErrorKind) *Error {
-	message := Plain(answer.Body, "message")
+	message := answer.Text("message")
 	class, _, _ := strings.Cut(message, ":")
-	code := cmp.Or(Plain(answer.Body, "error"), Plain(answer.Body, "status"), strings.ReplaceAll(strings.TrimSpace(class), " ", "_"))
-	e := &Error{Status: answer.Status, Code: Redact(code), Detail: cmp.Or(Plain(answer.Body, "error_description"), message)}
+	code := cmp.Or(answer.Text("error"), answer.Text("status"), strings.ReplaceAll(strings.TrimSpace(class), " ", "_"))
+	e := &Error{Status: answer.Status, Code: Redact(code), Detail: cmp.Or(answer.Text("error_description"), message)}
 	word := strings.ToLower(code)
 	kind := cmp.Or(own[word], tokenKinds[word])
 	switch status := answer.Status; {

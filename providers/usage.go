@@ -1,6 +1,9 @@
 package providers
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // UsageHeaders names the headers by which a provider tells of limits, each a whole number; an empty name: there is none.
 type UsageHeaders struct {
@@ -12,13 +15,12 @@ type UsageHeaders struct {
 	DailyRemaining string
 }
 
-// read is what an answer says: silence is silence, and a window without a limit is none.
-func (h UsageHeaders) read(answer *Answer) Usage {
-	u := Usage{
-		BurstLimit: answer.Number(h.BurstLimit), BurstRemaining: answer.Number(h.BurstRemaining),
-		DailyLimit: answer.Number(h.DailyLimit), DailyRemaining: answer.Number(h.DailyRemaining),
-	}
-	if u.BurstLimit != nil {
+// read is what an answer says, beside what was known: silence is silence, and a window without a limit is none.
+func (h UsageHeaders) read(answer *Answer, known Usage) Usage {
+	u := known
+	u.BurstLimit, u.BurstRemaining = cmp.Or(answer.Number(h.BurstLimit), u.BurstLimit), answer.Number(h.BurstRemaining)
+	u.DailyLimit, u.DailyRemaining = answer.Number(h.DailyLimit), answer.Number(h.DailyRemaining)
+	if u.BurstLimit != nil && u.BurstWindow == 0 {
 		u.BurstWindow = h.BurstWindow
 	}
 	if ms := answer.Number(h.BurstInterval); ms != nil {

@@ -38,7 +38,7 @@ func New(cfg Config) *providers.Provider {
 	api := &providers.API{
 		Provider: "hubspot", BaseURL: cfg.APIBaseURL, Timeout: cfg.Timeout,
 		Told: told, Refine: refine, Survivors: true,
-		Layout: providers.Layout{Records: "results", Next: "paging.next.after", Total: "total"},
+		Layout: providers.Layout{Records: "results", Next: "paging.next.after", Total: "total", Cursor: "after"},
 		Usage: providers.UsageHeaders{ // a daily budget is not told to apps of many accounts [doc]
 			BurstLimit: "X-HubSpot-RateLimit-Max", BurstRemaining: "X-HubSpot-RateLimit-Remaining",
 			BurstInterval: "X-HubSpot-RateLimit-Interval-Milliseconds",

@@ -16,8 +16,7 @@ const statusMoving = 477
 // told reads the envelope of bad answers; every member may be missing [doc: Error handling]. Its message may quote a
 // person's data: it is never kept [rule].
 func told(answer *providers.Answer) providers.Told {
-	text := func(member string) string { return providers.Plain(answer.Body, member) }
-	return providers.Told{Failed: text("status") == "error", Code: text("category"), Reference: text("correlationId")}
+	return providers.Told{Failed: answer.Text("status") == "error", Code: answer.Text("category"), Reference: answer.Text("correlationId")}
 }
 
 // refine is what the provider's page, §4, has beside the statuses that all share.
@@ -35,7 +34,7 @@ func refine(e *providers.Error, answer *providers.Answer, _ providers.Ask) {
 
 // limited tells the limits apart by their name, else by the word in the message.
 func limited(e *providers.Error, answer *providers.Answer) {
-	limit := strings.ToLower(providers.Plain(answer.Body, "policyName") + " " + providers.Plain(answer.Body, "message"))
+	limit := strings.ToLower(answer.Text("policyName") + " " + answer.Text("message"))
 	switch asked := answer.RetryAfter(); {
 	case answer.Status == statusMoving:
 		e.Become(providers.RateLimited, "", cmp.Or(asked, time.Hour))
