@@ -9,7 +9,9 @@ import (
 
 // Identify is [OAuth.Identify] by one answer of the API. An answer in which read finds no id is [SchemaChanged]; an
 // account without a name is called by its id.
-func (api *API) Identify(path string, read func(body jsontext.Value) Identity) func(context.Context, Account, *http.Client) (Identity, error) {
+func (api *API) Identify(
+	path string, read func(body jsontext.Value) Identity,
+) func(ctx context.Context, account Account, client *http.Client) (Identity, error) {
 	return func(ctx context.Context, account Account, client *http.Client) (Identity, error) {
 		c, ask := api.For(account, client), Ask{Op: "read account", Path: path}
 		var body jsontext.Value

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -56,13 +57,14 @@ func DecodeRecord(raw jsontext.Value, v any) error {
 }
 
 // ReadRecord turns one record into a contact by read, whose error is a [*RecordError]. A record without an id is one that
-// can't be taken, whatever else it lacks.
+// can't be taken, whatever else it lacks; a contact without a name is called by the parts of one.
 func ReadRecord(raw jsontext.Value, read Reader) (Contact, *Failure) {
 	contact, err := read(raw)
 	if err == nil && contact.ExternalID == "" {
 		err = &RecordError{Reason: "no_id"}
 	}
 	if err == nil {
+		contact.Name = cmp.Or(contact.Name, strings.TrimSpace(contact.FirstName+" "+contact.LastName))
 		return contact, nil
 	}
 	failure := &Failure{Reason: "bad_shape", Payload: slices.Clone(Cut([]byte(raw), MaxFailurePayload))}

@@ -38,7 +38,8 @@ func signed(secret string) func(providers.Notification) bool {
 
 // signedQuery are the escapes that are undone in a query before it is signed, and no others.
 var signedQuery = strings.NewReplacer( //nolint:gochecknoglobals // a constant table
-	"%3A", ":", "%2F", "/", "%3F", "?", "%40", "@", "%21", "!", "%24", "$", "%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%2C", ",", "%3B", ";")
+	"%3A", ":", "%2F", "/", "%3F", "?", "%40", "@", "%21", "!", "%24", "$", "%27", "'",
+	"%28", "(", "%29", ")", "%2A", "*", "%2C", ",", "%3B", ";")
 
 // sign is version 3 of the signature [doc: Request validation].
 func sign(secret, url string, body []byte, at string) string {

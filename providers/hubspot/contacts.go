@@ -125,7 +125,7 @@ func read(raw jsontext.Value) (one providers.Contact, _ error) {
 		emails = append(emails, providers.Address{Value: strings.TrimSpace(more)})
 	}
 	one = providers.Contact{
-		ExternalID: string(r.ID), Name: strings.TrimSpace(p("firstname") + " " + p("lastname")), FirstName: p("firstname"), LastName: p("lastname"),
+		ExternalID: string(r.ID), FirstName: p("firstname"), LastName: p("lastname"),
 		Emails: providers.Addresses(emails...),
 		Phones: providers.Addresses(
 			providers.Address{Value: p("phone"), Label: "phone", Primary: true},

@@ -21,7 +21,7 @@ import (
 const (
 	AuthBaseURL  = "https://app.hubspot.com"
 	APIBaseURL   = "https://api.hubapi.com" // of all accounts, and of tokens
-	pathToken    = "/oauth/v3/token"
+	pathOAuth    = "/oauth/v3"
 	pathContacts = "/crm/v3/objects/contacts"
 	pathAccount  = "/account-info/v3/details"
 )
@@ -44,7 +44,7 @@ func New(cfg Config) *providers.Provider {
 			BurstInterval: "X-HubSpot-RateLimit-Interval-Milliseconds",
 		},
 	}
-	token := cfg.APIBaseURL + pathToken
+	token := cfg.APIBaseURL + pathOAuth + "/token"
 	endpoint := oauth2.Endpoint{AuthURL: cfg.AuthBaseURL + "/oauth/authorize", TokenURL: token, AuthStyle: oauth2.AuthStyleInParams}
 	oauth := cfg.OAuth(endpoint, token+"/revoke", "oauth", scope)
 	oauth.Needs = []string{scope}
