@@ -88,7 +88,8 @@ type ContactSource interface {
 	ReadContact(ctx context.Context, externalID string) (Contact, Observation, error)
 }
 
-// ContactCounter is a source whose provider counts its contacts in one call.
+// ContactCounter is a source whose provider counts its contacts in one call. About so many will do: after a sweep the
+// count is compared with what we have, and a difference tells only beyond 5 records and 1 %.
 type ContactCounter interface {
 	CountContacts(ctx context.Context) (int64, Observation, error)
 }
@@ -149,7 +150,8 @@ type Observation struct {
 	Usage Usage
 }
 
-// Usage is what an answer said about limits. Nil: it said nothing.
+// Usage is what an answer said about limits. Nil: it said nothing. Where calls of different kinds have limits of their
+// own, each answer tells of its own call's: the engine goes by the latest, as a walk is made of calls of one kind.
 type Usage struct {
 	BurstLimit     *int64        // requests allowed in BurstWindow
 	BurstWindow    time.Duration // of BurstLimit
