@@ -347,13 +347,16 @@ func TestIdentity(t *testing.T) {
 	identify := func(body string) (providers.Identity, error) {
 		api := &providers.API{Provider: "acme", BaseURL: "https://api.acme.example"}
 		read := api.Identify("/me", func(body jsontext.Value) providers.Identity {
-			return providers.Identity{ExternalID: providers.AccountID(providers.Plain(body, "org"), providers.Plain(body, "user")), Name: "Acme"}
+			return providers.Identity{ExternalID: providers.AccountID(providers.Plain(body, "org"), providers.Plain(body, "user")), Name: providers.Plain(body, "name")}
 		})
 		return read(context.Background(), providers.Account{}, &http.Client{Transport: &wire{status: http.StatusOK, body: body}})
 	}
-	one, err := identify(`{"org":4242,"user":"7"}`)
+	one, err := identify(`{"org":4242,"user":"7","name":"Acme"}`)
 	require.NoError(t, err)
 	require.Equal(t, providers.Identity{ExternalID: "4242:7", Name: "Acme"}, one)
+	one, err = identify(`{"org":4242,"user":"7"}`)
+	require.NoError(t, err)
+	require.Equal(t, providers.Identity{ExternalID: "4242:7", Name: "4242:7"}, one, "there is always something to call it by")
 	for _, body := range []string{`{"org":1}`, `{"user":1}`, `[]`, `null`} {
 		one, err = identify(body)
 		require.Equal(t, providers.SchemaChanged, providers.KindOf(err), body)

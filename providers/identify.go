@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -22,6 +23,7 @@ func (api *API) Identify(
 		if identity.ExternalID == "" {
 			return Identity{}, c.Unexpected(ask, "the answer does not name the account")
 		}
+		identity.Name = cmp.Or(identity.Name, identity.ExternalID)
 		return identity, nil
 	}
 }

@@ -25,6 +25,9 @@ const (
 	hostSuffix  = ".pipedrive.com"
 )
 
+// pathMe stays in v1 [doc].
+const pathMe = "/api/v1/users/me"
+
 // headerDailyLeft is what is left of the day's budget, in tokens.
 const headerDailyLeft = "x-daily-ratelimit-token-remaining"
 
@@ -77,8 +80,8 @@ func oauth(cfg Config, api *providers.API) *providers.OAuth {
 	o := cfg.OAuth(endpoint, cfg.AuthBaseURL+"/oauth/revoke") // no scopes: they are fixed where the app is registered [doc]
 	o.Needs = []string{"contacts:read|contacts:full"}         // either opens /persons [spec]
 	o.TrustsDomain = api.Trusts
-	o.Complete = providers.DomainIn("api_domain", api.Trusts)                                    // it comes with every grant; companies are renamed [doc]
-	o.Identify = api.Identify("/api/v1/users/me", func(body jsontext.Value) providers.Identity { // stays in v1 [doc]
+	o.Complete = providers.DomainIn("api_domain", api.Trusts) // it comes with every grant; companies are renamed [doc]
+	o.Identify = api.Identify(pathMe, func(body jsontext.Value) providers.Identity {
 		me := func(member string) string { return providers.Plain(body, "data", member) }
 		return providers.Identity{
 			ExternalID: providers.AccountID(me("company_id"), me("id")),

@@ -129,7 +129,7 @@ func lifecycle(t *testing.T, s OAuthSandbox) {
 
 	require.NoError(t, p.OAuth.Revoke(t.Context(), authServer, second.RefreshToken))
 	_, err = p.OAuth.Refresh(t.Context(), authServer, second.RefreshToken)
-	kindOf(t, err, providers.NeedsReauth, second.RefreshToken)
+	_ = kindOf(t, err, providers.NeedsReauth, second.RefreshToken)
 }
 
 func withdrawn(t *testing.T, s OAuthSandbox) {
@@ -138,7 +138,7 @@ func withdrawn(t *testing.T, s OAuthSandbox) {
 	g, authServer, _ := grant(t, s, p.OAuth)
 	s.Withdraw(t)
 	_, err := p.OAuth.Refresh(t.Context(), authServer, g.RefreshToken)
-	kindOf(t, err, providers.NeedsReauth, g.RefreshToken, g.AccessToken)
+	_ = kindOf(t, err, providers.NeedsReauth, g.RefreshToken, g.AccessToken)
 }
 
 func wrongSecret(t *testing.T, s OAuthSandbox) {
@@ -147,9 +147,9 @@ func wrongSecret(t *testing.T, s OAuthSandbox) {
 	wrong := s.Provider(t, "quite-another-secret").OAuth
 	back := s.Allow(t, wrong.AuthCodeURL("the-state", callbackURL, verifier))
 	_, err := wrong.Exchange(t.Context(), authServer, back.Get("code"), callbackURL, verifier)
-	kindOf(t, err, providers.Misconfigured, "quite-another-secret")
+	_ = kindOf(t, err, providers.Misconfigured, "quite-another-secret")
 	_, err = wrong.Refresh(t.Context(), authServer, g.RefreshToken)
-	kindOf(t, err, providers.Misconfigured, "quite-another-secret", g.RefreshToken)
+	_ = kindOf(t, err, providers.Misconfigured, "quite-another-secret", g.RefreshToken)
 }
 
 func trusted(t *testing.T, s OAuthSandbox) {
@@ -172,7 +172,7 @@ func trusted(t *testing.T, s OAuthSandbox) {
 		_, err := p.OAuth.AuthServer(url.Values{"accounts-server": {server}, "location": {"eu"}, "code": {"x"}})
 		require.Error(t, err, server)
 		_, err = p.OAuth.Refresh(t.Context(), server, g.RefreshToken)
-		kindOf(t, err, providers.Misconfigured, g.RefreshToken)
+		_ = kindOf(t, err, providers.Misconfigured, g.RefreshToken)
 	}
 }
 
