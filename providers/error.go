@@ -47,7 +47,7 @@ type Error struct {
 	// RefreshFirst says that renewing the token may mend it: the account has moved to another host, say.
 	RefreshFirst bool
 
-	Err error // the cause, for the log
+	Err error // the cause, for the log; with it the call's reference, by which the provider's support finds it
 }
 
 func (e *Error) Error() string {
@@ -61,7 +61,8 @@ func (e *Error) Error() string {
 	}
 	if e.Detail != "" {
 		b.WriteString(": " + e.Detail)
-	} else if e.Err != nil {
+	}
+	if e.Err != nil && e.Err.Error() != e.Detail {
 		b.WriteString(": " + e.Err.Error())
 	}
 	return b.String()

@@ -17,17 +17,17 @@ import (
 	"example.com/enlace/providers"
 )
 
-func zipped(t *testing.T, files map[string]string) []byte {
-	t.Helper()
+func zipped(tb testing.TB, files map[string]string) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for name, text := range files {
 		f, err := w.Create(name)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = io.WriteString(f, text)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return b.Bytes()
 }
 

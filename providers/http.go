@@ -225,6 +225,9 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
 // JSON reports whether the answer calls itself JSON. Firewalls and proxies answer with pages.
 func (a *Answer) JSON() bool { return strings.Contains(a.Header.Get("Content-Type"), "json") }
 
+// Text is the text or the number at a path in an answer's JSON (see [Plain]); empty where there is none, or no JSON.
+func (a *Answer) Text(path ...string) string { return Plain(a.Body, path...) }
+
 // Date is when the provider answered, by its own clock; zero: it didn't say.
 func (a *Answer) Date() time.Time {
 	t, err := http.ParseTime(a.Header.Get("Date"))

@@ -72,7 +72,8 @@ type OAuth struct {
 	// that isn't the provider's own.
 	Complete func(token *oauth2.Token, grant *Grant) error
 
-	// Refusal classifies an answer of the token host that isn't a grant. Secrets are cut out of its Detail afterwards.
+	// Refusal classifies an answer of the token host that isn't a grant; nil: [TokenRefusal] does, by the words of RFC 6749
+	// alone. Secrets are cut out of its Detail afterwards.
 	Refusal func(answer *Answer) *Error
 
 	// Identify reads the account that was connected.
@@ -193,6 +194,21 @@ func Scopes(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 }
 
+// scopesOf reads what a grant tells of its scopes: a text, or a list of texts.
+func scopesOf(told any) (scopes []string) {
+	switch told := told.(type) {
+	case string:
+		scopes = Scopes(told)
+	case []any:
+		for _, one := range told {
+			if name, ok := one.(string); ok {
+				scopes = append(scopes, name)
+			}
+		}
+	}
+	return scopes
+}
+
 // at is the token host of an account; the main one if it has no other.
 func (o *OAuth) at(op, authServer string) (TokenHost, error) {
 	if authServer == "" || o.At == nil {
@@ -248,9 +264,7 @@ func (o *OAuth) withClient(ctx context.Context) context.Context {
 
 func (o *OAuth) grant(op string, token *oauth2.Token, authServer string) (Grant, error) {
 	g := Grant{AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, ExpiresAt: token.Expiry, AuthServer: authServer}
-	if text, ok := token.Extra("scope").(string); ok {
-		g.Scopes = Scopes(text)
-	}
+	g.Scopes = append(scopesOf(token.Extra("scope")), scopesOf(token.Extra("scopes"))...)
 	if o.Complete == nil {
 		return g, nil
 	}
@@ -277,7 +291,11 @@ func (o *OAuth) classify(op string, err error, secrets ...string) *Error {
 }
 
 func (o *OAuth) refused(op string, answer *Answer, secrets ...string) *Error {
-	e := o.Refusal(answer)
+	refusal := o.Refusal
+	if refusal == nil {
+		refusal = func(answer *Answer) *Error { return TokenRefusal(answer, nil) }
+	}
+	e := refusal(answer)
 	e.Op = op
 	e.Detail = Redact(e.Detail, secrets...)
 	return e

@@ -221,3 +221,28 @@ func TestRevokeWithTheSecretInTheForm(t *testing.T) {
 	o.Config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	require.NoError(t, o.Revoke(t.Context(), "", "refresh-1"))
 }
+
+func TestWithoutAWordOfItsOwnAProviderRefusesByTheStandard(t *testing.T) {
+	t.Parallel()
+
+	o := tokenHost(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 400, `{"error":"invalid_grant"}`) })
+	o.Refusal = nil
+	_, err := o.Refresh(t.Context(), "", "refresh-1")
+	require.Equal(t, providers.NeedsReauth, providers.KindOf(err))
+}
+
+func TestScopesMayComeAsAList(t *testing.T) {
+	t.Parallel()
+
+	for body, want := range map[string][]string{
+		`{"access_token":"a","scopes":["read","write",5]}`: {"read", "write"},
+		`{"access_token":"a","scope":["read"]}`:            {"read"},
+		`{"access_token":"a","scope":"read,write"}`:        {"read", "write"},
+		`{"access_token":"a","scope":5}`:                   nil,
+	} {
+		o := tokenHost(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, body) })
+		grant, err := o.Refresh(t.Context(), "", "refresh-1")
+		require.NoError(t, err)
+		require.Equal(t, want, grant.Scopes, body)
+	}
+}

@@ -88,7 +88,8 @@ type ContactSource interface {
 	ReadContact(ctx context.Context, externalID string) (Contact, Observation, error)
 }
 
-// ContactCounter is a source whose provider counts its contacts in one call.
+// ContactCounter is a source whose provider counts its contacts in one call. About so many will do: after a sweep the
+// count is compared with what we have, and a difference tells only beyond 5 records and 1 %.
 type ContactCounter interface {
 	CountContacts(ctx context.Context) (int64, Observation, error)
 }
@@ -121,6 +122,14 @@ type ListRequest struct {
 	Expected     int64 // how many records a sweep will meet, by [ContactCounter] or about; 0: unknown
 }
 
+// Size is how many records to ask for, of a provider whose largest page has so many.
+func (r ListRequest) Size(most int) int {
+	if r.Limit <= 0 {
+		return most
+	}
+	return min(r.Limit, most)
+}
+
 // Page is one answer with contacts.
 type Page struct {
 	Contacts []Contact
@@ -141,7 +150,8 @@ type Observation struct {
 	Usage Usage
 }
 
-// Usage is what an answer said about limits. Nil: it said nothing.
+// Usage is what an answer said about limits. Nil: it said nothing. Where calls of different kinds have limits of their
+// own, each answer tells of its own call's: the engine goes by the latest, as a walk is made of calls of one kind.
 type Usage struct {
 	BurstLimit     *int64        // requests allowed in BurstWindow
 	BurstWindow    time.Duration // of BurstLimit
@@ -167,6 +177,10 @@ type Contact struct {
 
 	Deleted    bool   // the provider itself calls it deleted
 	MergedInto string // the record that took it over, if the provider says so
+
+	// Absorbed are the records that ended in this one, if it names them. [Caller.Page] tells of each as a deleted one, and
+	// the engine never sees it.
+	Absorbed []string
 }
 
 // Address is one e-mail address or phone number as a person typed it.

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -55,10 +56,15 @@ func DecodeRecord(raw jsontext.Value, v any) error {
 	return bad
 }
 
-// ReadRecord turns one record into a contact by read, whose error is a [*RecordError].
-func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) (Contact, *Failure) {
+// ReadRecord turns one record into a contact by read, whose error is a [*RecordError]. A record without an id is one that
+// can't be taken, whatever else it lacks; a contact without a name is called by the parts of one.
+func ReadRecord(raw jsontext.Value, read Reader) (Contact, *Failure) {
 	contact, err := read(raw)
+	if err == nil && contact.ExternalID == "" {
+		err = &RecordError{Reason: "no_id"}
+	}
 	if err == nil {
+		contact.Name = cmp.Or(contact.Name, strings.TrimSpace(contact.FirstName+" "+contact.LastName))
 		return contact, nil
 	}
 	failure := &Failure{Reason: "bad_shape", Payload: slices.Clone(Cut([]byte(raw), MaxFailurePayload))}
@@ -76,7 +82,7 @@ func ReadRecord(raw jsontext.Value, read func(jsontext.Value) (Contact, error)) 
 
 // ReadRecords reads a list of records one by one, so that a bad one spoils no other. Null is an empty list; ok is false
 // where data is no list at all.
-func ReadRecords(data jsontext.Value, read func(jsontext.Value) (Contact, error)) (contacts []Contact, failures []Failure, ok bool) {
+func ReadRecords(data jsontext.Value, read Reader) (contacts []Contact, failures []Failure, ok bool) {
 	if data.Kind() == 'n' {
 		return nil, nil, true
 	}

@@ -1,9 +1,7 @@
 package hubspot
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,86 +12,57 @@ import (
 	"example.com/enlace/providers"
 )
 
-// The largest pages; a larger limit is refused [doc].
-const (
-	maxList   = 100
-	maxSearch = 200
-)
+// The largest pages of a list and of a search; a larger limit is refused [doc].
+const maxList, maxSearch = 100, 200
+
+// Search orders by the id and filters by the time of modification.
+const objectID, modified = "hs_object_id", "lastmodifieddate"
+
+// properties are all that is asked for. Without them only six come; a list that makes the address longer than 6,000
+// characters would be refused [bug: dlt-hub/verified-sources#305].
+const properties = "email,hs_additional_emails,firstname,lastname,phone,mobilephone,company,jobtitle,hubspot_owner_id,lifecyclestage," +
+	"createdate,lastmodifieddate,hs_object_id,hs_merged_object_ids,hs_calculated_merged_vids"
 
 // contacts is the [providers.ContactSource] of one account.
-type contacts struct {
-	url        string
-	http       *providers.HTTP
-	everWorked bool
+type contacts struct{ *providers.Caller }
+
+// stored is a question to the store, which lags behind nothing, about contacts that are archived or not.
+func stored(op, path string, archived bool) providers.Ask {
+	q := url.Values{"archived": {strconv.FormatBool(archived)}, "properties": {properties}}
+	return providers.Ask{Op: op, Path: pathContacts + path, Query: q}
 }
 
 // ListContacts implements [providers.ContactSource]: a sweep reads the store, changes come from the index of search.
 func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (providers.Page, error) {
 	if req.UpdatedSince.IsZero() {
-		return c.list(ctx, "hubspot: list contacts", req.Cursor, req.Limit, false)
+		return c.list(ctx, stored("list contacts", "", false), req)
 	}
-	return c.changed(ctx, "hubspot: list changes", req)
+	return c.changed(ctx, req)
 }
 
-func (c *contacts) list(ctx context.Context, op string, after providers.Cursor, limit int, archived bool) (providers.Page, error) {
-	q := query(archived)
-	q.Set("limit", strconv.Itoa(min(cmp.Or(limit, maxList), maxList)))
-	if after != "" {
-		q.Set("after", string(after))
-	}
-	return c.page(ctx, ask{op: op, cursor: after != "", everWorked: c.everWorked}, providers.Request{URL: c.url + "?" + q.Encode()})
-}
-
-func query(archived bool) url.Values {
-	return url.Values{"archived": {strconv.FormatBool(archived)}, "properties": {properties}}
+func (c *contacts) list(ctx context.Context, ask providers.Ask, req providers.ListRequest) (providers.Page, error) {
+	ask.Cursor = req.Cursor
+	ask.Query.Set("limit", strconv.Itoa(req.Size(maxList)))
+	return c.List(ctx, ask, read)
 }
 
 // changed is a page of the records changed in a window, in the order of ids: search's own cursor counts rows, and loses
-// some as they move [bug: airbytehq/airbyte#43317]. The first answer closes the window; it is in the cursor, in
-// milliseconds, with the last id read.
-func (c *contacts) changed(ctx context.Context, op string, req providers.ListRequest) (providers.Page, error) {
-	from, upper, last := req.UpdatedSince.Truncate(time.Second).UnixMilli(), int64(0), int64(0)
-	if req.Cursor != "" {
-		if _, err := fmt.Sscanf(string(req.Cursor), "%d|%d|%d", &from, &upper, &last); err != nil {
-			return providers.Page{}, &providers.Error{Kind: providers.CursorExpired, Op: op, Err: err}
-		}
+// some as they move [bug: airbytehq/airbyte#43317].
+func (c *contacts) changed(ctx context.Context, req providers.ListRequest) (providers.Page, error) {
+	ask := providers.Ask{Op: "list changes"}
+	window, err := c.Window(ask, req)
+	if err != nil {
+		return providers.Page{}, err
 	}
-	filters := []filter{where(modified, "GTE", from), where(objectID, "GT", last)}
-	if upper != 0 {
-		filters = append(filters, where(modified, "LTE", upper))
+	filters := []filter{where(modified, "GTE", window.From), where(objectID, "GT", window.Last)}
+	if window.Upper != 0 {
+		filters = append(filters, where(modified, "LTE", window.Upper))
 	}
-	page, err := c.search(ctx, op, min(cmp.Or(req.Limit, maxSearch), maxSearch), filters...)
-	if err != nil || page.Next == "" { // a short page alone is no end
+	page, err := c.search(ctx, ask, req.Size(maxSearch), filters...)
+	if err != nil {
 		return page, err
 	}
-	if upper == 0 {
-		if upper = page.Date.UnixMilli(); page.Date.IsZero() {
-			upper = time.Now().UnixMilli()
-		}
-	}
-	reached := last
-	for _, id := range idsOf(page) {
-		n, _ := strconv.ParseInt(id, 10, 64)
-		reached = max(reached, n)
-	}
-	if reached == last {
-		return providers.Page{}, ask{op: op}.odd("the list of changes does not go on")
-	}
-	page.Next = providers.Cursor(fmt.Sprintf("%d|%d|%d", from, upper, reached))
-	return page, nil
-}
-
-// idsOf are the records that a list held; those that were merged away it only mentioned.
-func idsOf(page providers.Page) (ids []string) {
-	for _, one := range page.Contacts {
-		if one.MergedInto == "" {
-			ids = append(ids, one.ExternalID)
-		}
-	}
-	for _, one := range page.Failures {
-		ids = append(ids, one.ExternalID)
-	}
-	return ids
+	return c.Advance(ask, window, page)
 }
 
 // filter is a condition of a search.
@@ -103,100 +72,73 @@ func where(property, operator string, value int64) filter {
 	return filter{"propertyName": property, "operator": operator, "value": strconv.FormatInt(value, 10)}
 }
 
-// search reads contacts that meet all filters, in the order of ids.
-func (c *contacts) search(ctx context.Context, op string, limit int, filters ...filter) (providers.Page, error) {
-	body := map[string]any{
+// search reads contacts that meet all filters, in the order of ids. No header tells its pace: 5 a second for all apps
+// together [doc], of which we take half [rule].
+func (c *contacts) search(ctx context.Context, ask providers.Ask, limit int, filters ...filter) (providers.Page, error) {
+	ask.Method, ask.Path = "POST", pathContacts+"/search"
+	ask.Usage = providers.Usage{BurstLimit: new(int64(5)), BurstWindow: 2 * time.Second}
+	ask.Body = map[string]any{
 		"filterGroups": []map[string][]filter{{"filters": filters}}, "properties": strings.Split(properties, ","),
 		"sorts": []filter{{"propertyName": objectID, "direction": "ASCENDING"}}, "limit": limit,
 	}
-	page, err := c.page(ctx, ask{op: op, everWorked: c.everWorked}, providers.Request{Method: "POST", URL: c.url + "/search", Body: body})
-	if err == nil { // no header tells it: 5 a second for all apps together [doc], of which we take half [rule]
-		five := int64(5)
-		page.Usage = providers.Usage{BurstLimit: &five, BurstWindow: 2 * time.Second}
-	}
-	return page, err
-}
-
-// page reads an answer of list and search. Contacts that were merged into one of its records come with it, as deleted.
-func (c *contacts) page(ctx context.Context, a ask, r providers.Request) (providers.Page, error) {
-	var list struct {
-		Total   int64          `json:"total"`
-		Results jsontext.Value `json:"results"`
-		Paging  struct {
-			Next struct {
-				After providers.Text `json:"after"`
-			} `json:"next"`
-		} `json:"paging"`
-	}
-	answer, err := a.do(ctx, c.http, r, &list)
-	if err != nil {
-		return providers.Page{}, err
-	}
-	if list.Results.Kind() != '[' {
-		return providers.Page{}, a.odd("the answer has no list of contacts") // never an empty page
-	}
-	page := providers.Page{Next: providers.Cursor(list.Paging.Next.After), Total: list.Total, Observation: observe(answer)}
-	var lost []providers.Contact
-	page.Contacts, page.Failures, _ = providers.ReadRecords(list.Results, func(raw jsontext.Value) (providers.Contact, error) {
-		one, gone, err := read(raw)
-		lost = append(lost, gone...)
-		return one, err
-	})
-	page.Contacts = append(page.Contacts, lost...)
-	return page, nil
+	return c.List(ctx, ask, read)
 }
 
 // ReadContact implements [providers.ContactSource]. An archived contact is absent until it is asked for as such.
-func (c *contacts) ReadContact(ctx context.Context, externalID string) (providers.Contact, providers.Observation, error) {
-	one, seen, err := c.readOne(ctx, externalID, false)
+func (c *contacts) ReadContact(ctx context.Context, id string) (providers.Contact, providers.Observation, error) {
+	one, seen, err := c.ReadOne(ctx, stored("read contact", "/"+url.PathEscape(id), false), id, read)
 	if providers.KindOf(err) == providers.NotFound {
-		return c.readOne(ctx, externalID, true)
+		return c.ReadOne(ctx, stored("read archived contact", "/"+url.PathEscape(id), true), id, read)
 	}
 	return one, seen, err
 }
 
-func (c *contacts) readOne(ctx context.Context, id string, archived bool) (one providers.Contact, seen providers.Observation, _ error) {
-	a := ask{op: "hubspot: read contact", record: true, everWorked: c.everWorked}
-	var raw jsontext.Value
-	answer, err := a.do(ctx, c.http, providers.Request{URL: c.url + "/" + url.PathEscape(id) + "?" + query(archived).Encode()}, &raw)
-	if err != nil {
-		return one, seen, err
-	}
-	if raw.Kind() != '{' {
-		return one, seen, a.odd("the answer has no record")
-	}
-	one, failure := providers.ReadRecord(raw, func(raw jsontext.Value) (one providers.Contact, err error) {
-		one, _, err = read(raw)
-		return one, err
-	})
-	seen = observe(answer)
-	if failure != nil {
-		return one, seen, &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: answer.Status, Code: failure.Reason, Detail: failure.Field, Record: failure}
-	}
-	if one.ExternalID != id { // the survivor of a merge in which the one that was asked for ended
-		one = mergedInto(one.ExternalID, id)
-	}
-	return one, seen, nil
-}
-
 // CountContacts implements [providers.ContactCounter]. The index is late by moments: about so many.
 func (c *contacts) CountContacts(ctx context.Context) (int64, providers.Observation, error) {
-	page, err := c.search(ctx, "hubspot: count contacts", 1, where(objectID, "GT", 0))
+	page, err := c.search(ctx, providers.Ask{Op: "count contacts"}, 1, where(objectID, "GT", 0))
 	return page.Total, page.Observation, err
 }
 
 // ListDeleted implements [providers.DeletedLister] by all archived contacts, whatever since is: no filter and no order
 // are promised. Those that were merged away, purged or erased are not among them.
 func (c *contacts) ListDeleted(ctx context.Context, _ time.Time, cursor providers.Cursor) (providers.DeletedPage, error) {
-	page, err := c.list(ctx, "hubspot: list deletions", cursor, 0, true)
-	return providers.DeletedPage{ExternalIDs: idsOf(page), Next: page.Next, Observation: page.Observation}, err
+	page, err := c.list(ctx, stored("list deletions", "", true), providers.ListRequest{Cursor: cursor})
+	return page.Deletions(), err
 }
 
-// observe reads the headers. A daily budget is not told to apps of many accounts [doc].
-func observe(answer *providers.Answer) providers.Observation {
-	usage := providers.Usage{BurstLimit: answer.Number("X-HubSpot-RateLimit-Max"), BurstRemaining: answer.Number("X-HubSpot-RateLimit-Remaining")}
-	if ms := answer.Number("X-HubSpot-RateLimit-Interval-Milliseconds"); ms != nil {
-		usage.BurstWindow = time.Duration(*ms) * time.Millisecond
+// read implements [providers.Reader]. Every property is a text or null [spec]. A contact without lastmodifieddate has no
+// time, as search doesn't show it: updatedAt is another one by moments.
+func read(raw jsontext.Value) (one providers.Contact, _ error) {
+	var r struct {
+		ID         providers.Text            `json:"id"`
+		Properties map[string]providers.Text `json:"properties"`
+		Archived   bool                      `json:"archived"`
 	}
-	return providers.Observation{Date: answer.Date(), Usage: usage}
+	if err := providers.DecodeRecord(raw, &r); err != nil {
+		return one, err
+	}
+	p := func(name string) string { return string(r.Properties[name]) }
+	updated, err := providers.RecordTime(modified, p(modified))
+	created, _ := providers.ParseTime(p("createdate")) // nothing is decided by it
+	emails := []providers.Address{{Value: p("email"), Primary: true}}
+	for more := range strings.SplitSeq(p("hs_additional_emails"), ";") {
+		emails = append(emails, providers.Address{Value: strings.TrimSpace(more)})
+	}
+	one = providers.Contact{
+		ExternalID: string(r.ID), FirstName: p("firstname"), LastName: p("lastname"),
+		Emails: providers.Addresses(emails...),
+		Phones: providers.Addresses(
+			providers.Address{Value: p("phone"), Label: "phone", Primary: true},
+			providers.Address{Value: p("mobilephone"), Label: "mobilephone"}),
+		OwnerID: p("hubspot_owner_id"), JobTitle: p("jobtitle"), Deleted: r.Archived,
+		CustomFields: providers.CustomFields(map[string]string{"company": p("company"), "lifecyclestage": p("lifecyclestage")}),
+		CreatedAt:    created, UpdatedAt: updated,
+	}
+	// "388;401" and "388:1795593600000;401:…": the lost ids, with the time of their end.
+	for entry := range strings.SplitSeq(p("hs_merged_object_ids")+";"+p("hs_calculated_merged_vids"), ";") {
+		if id, _, _ := strings.Cut(strings.TrimSpace(entry), ":"); id != "" && id != one.ExternalID {
+			one.Absorbed = append(one.Absorbed, id)
+		}
+	}
+	return one, err
 }

@@ -7,10 +7,11 @@
 package hubspot
 
 import (
-	"cmp"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/oauth2"
 
 	"example.com/enlace/providers"
 )
@@ -18,42 +19,46 @@ import (
 // The provider's own hosts, and the versions of its paths. They end in 2027; the dated ones that follow,
 // /oauth/2026-03 and /crm/objects/2026-03, have the same bodies [seen: quoted doc].
 const (
-	AuthBaseURL = "https://app.hubspot.com"
-	APIBaseURL  = "https://api.hubapi.com" // of all accounts, and of tokens
-	pathOAuth   = "/oauth/v3"
-	pathCRM     = "/crm/v3/objects"
-	pathAccount = "/account-info/v3/details"
+	AuthBaseURL  = "https://app.hubspot.com"
+	APIBaseURL   = "https://api.hubapi.com" // of all accounts, and of tokens
+	pathOAuth    = "/oauth/v3"
+	pathContacts = "/crm/v3/objects/contacts"
+	pathAccount  = "/account-info/v3/details"
 )
 
+// scope opens contacts. The consent must ask for exactly what our app is registered with [doc].
+const scope = "crm.objects.contacts.read"
+
 // Config is what cmd/enlace knows of our app.
-type Config struct {
-	ClientID     string
-	ClientSecret string
-
-	// AuthBaseURL and APIBaseURL replace the provider's hosts, for a sandbox, a test or a proxy.
-	AuthBaseURL string
-	APIBaseURL  string
-
-	// TokenClient speaks to the token host; nil: one of our own. See [providers.OAuth.Client].
-	TokenClient *http.Client
-
-	// Timeout bounds each request; 0 is [providers.RequestTimeout].
-	Timeout time.Duration
-}
+type Config = providers.App
 
 // New makes the provider's value. Nothing is asked of the provider yet.
 func New(cfg Config) *providers.Provider {
-	cfg.AuthBaseURL = cmp.Or(strings.TrimRight(cfg.AuthBaseURL, "/"), AuthBaseURL)
-	cfg.APIBaseURL = cmp.Or(strings.TrimRight(cfg.APIBaseURL, "/"), APIBaseURL)
-	if cfg.TokenClient == nil {
-		cfg.TokenClient = &http.Client{Transport: providers.NewTransport(0)}
-	}
-	return &providers.Provider{
-		Name: "hubspot", Title: "HubSpot", Kind: providers.CRM, OAuth: cfg.oauth(),
-		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
-			return &contacts{url: cfg.APIBaseURL + pathCRM + "/contacts", http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
+	cfg = cfg.Defaults(AuthBaseURL, APIBaseURL)
+	api := &providers.API{
+		Provider: "hubspot", BaseURL: cfg.APIBaseURL, Timeout: cfg.Timeout,
+		Told: told, Refine: refine, Survivors: true,
+		Layout: providers.Layout{Records: "results", Next: "paging.next.after", Total: "total", Cursor: "after"},
+		Usage: providers.UsageHeaders{ // a daily budget is not told to apps of many accounts [doc]
+			BurstLimit: "X-HubSpot-RateLimit-Max", BurstRemaining: "X-HubSpot-RateLimit-Remaining",
+			BurstInterval: "X-HubSpot-RateLimit-Interval-Milliseconds",
 		},
-		Changes: &providers.Changes{Read: cfg.readChanges},
+	}
+	token := cfg.APIBaseURL + pathOAuth + "/token"
+	endpoint := oauth2.Endpoint{AuthURL: cfg.AuthBaseURL + "/oauth/authorize", TokenURL: token, AuthStyle: oauth2.AuthStyleInParams}
+	oauth := cfg.OAuth(endpoint, token+"/revoke", "oauth", scope)
+	oauth.Needs = []string{scope}
+	oauth.Refusal = tokenRefusal
+	oauth.Identify = api.Identify(pathAccount, func(body jsontext.Value) providers.Identity {
+		portal := providers.Plain(body, "portalId") // an account, whoever of it allowed us; it has no name there
+		return providers.Identity{ExternalID: portal, Name: "Hub ID " + portal}
+	})
+	return &providers.Provider{
+		Name: "hubspot", Title: "HubSpot", Kind: providers.CRM, OAuth: oauth,
+		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
+			return &contacts{api.For(account, client)}
+		},
+		Changes: &providers.Changes{Read: providers.ReadEach(signed(cfg.ClientSecret), change)},
 		Limits: providers.Limits{
 			RequestsPerSecond: 2.5,            // search, half of its limit; a list's answer reports more
 			SweepEvery:        24 * time.Hour, // for what no feed shows: purges, erasures, restores that keep the time [?]

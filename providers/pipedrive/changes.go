@@ -3,7 +3,6 @@ package pipedrive
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -14,6 +13,9 @@ import (
 
 // webhookUser is the user of Basic auth by which a notification comes; only the password is secret.
 const webhookUser = "enlace"
+
+// pathWebhooks stays in v1 [doc].
+const pathWebhooks = "/api/v1/webhooks"
 
 // webhook is a subscription as API v1 lists it, as far as it is kept.
 type webhook struct {
@@ -28,14 +30,24 @@ func (w webhook) serves(s providers.Subscription) bool {
 	return (w.IsActive == nil || *w.IsActive != 0) && (w.Password == nil || *w.Password == "" || *w.Password == s.Secret)
 }
 
-func (cfg Config) changes() *providers.Changes {
-	return &providers.Changes{Subscribe: cfg.subscribe, Unsubscribe: cfg.unsubscribe, Read: readNotification}
+func changes(api *providers.API) *providers.Changes {
+	return &providers.Changes{
+		Subscribe: func(
+			ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription,
+		) (providers.Subscription, error) {
+			return subscribe(ctx, api.For(account, client), s)
+		},
+		Unsubscribe: func(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) error {
+			return unsubscribe(ctx, api.For(account, client), s.ID)
+		},
+		Read: readNotification,
+	}
 }
 
 // subscribe keeps one subscription to all that happens to persons. It looks for it first: a creation whose answer was
 // lost would pile up, and there are 40 for a user [doc: Guide for Webhooks v2].
-func (cfg Config) subscribe(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) (providers.Subscription, error) {
-	list, err := call[[]webhook](ctx, cfg, account, client, "pipedrive: list webhooks", providers.Request{})
+func subscribe(ctx context.Context, api *providers.Caller, s providers.Subscription) (providers.Subscription, error) {
+	list, err := call[[]webhook](ctx, api, providers.Ask{Op: "list webhooks", Path: pathWebhooks})
 	if err != nil {
 		return s, err
 	}
@@ -48,44 +60,43 @@ func (cfg Config) subscribe(ctx context.Context, account providers.Account, clie
 			s.ID = string(w.ID)
 			continue
 		}
-		if err := cfg.unsubscribe(ctx, account, client, providers.Subscription{ID: string(w.ID)}); err != nil {
+		if err := unsubscribe(ctx, api, string(w.ID)); err != nil {
 			return s, err
 		}
 	}
 	if s.ID != "" {
 		return s, nil
 	}
-	made, err := call[webhook](ctx, cfg, account, client, "pipedrive: create a webhook", providers.Request{Method: http.MethodPost, Body: map[string]any{
+	order := map[string]any{
 		"subscription_url": s.URL, "event_action": "*", "event_object": "person", "version": "2.0", "name": "enlace contacts",
 		"http_auth_user": webhookUser, "http_auth_password": s.Secret,
-	}})
+	}
+	made, err := call[webhook](ctx, api, providers.Ask{Op: "create a webhook", Method: http.MethodPost, Path: pathWebhooks, Body: order})
 	s.ID = string(made.ID)
 	return s, err
 }
 
-func (cfg Config) unsubscribe(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) error {
-	_, err := call[jsontext.Value](ctx, cfg, account, client, "pipedrive: delete a webhook", providers.Request{Method: http.MethodDelete, URL: "/" + s.ID})
+func unsubscribe(ctx context.Context, api *providers.Caller, id string) error {
+	ask := providers.Ask{Op: "delete a webhook", Method: http.MethodDelete, Path: pathWebhooks + "/" + id, Record: true}
+	_, err := call[jsontext.Value](ctx, api, ask)
 	if providers.KindOf(err) == providers.NotFound {
 		return nil
 	}
 	return err
 }
 
-// call asks for webhooks; the request's URL is what follows theirs. Who may not have them, by permission or by number, is
-// no refused connection: contacts go on being read.
-func call[T any](ctx context.Context, cfg Config, account providers.Account, client *http.Client, op string, r providers.Request) (data T, err error) {
-	a := ask{op: op, record: r.URL != "", everWorked: account.EverWorked}
-	r.URL = cfg.base(account) + "/api/v1/webhooks" + r.URL
-	answer, err := providers.NewHTTP(client, cfg.Timeout).Do(ctx, op, r)
-	if err != nil {
-		return data, err
+// call asks for webhooks. Who may not have them, by permission or by number, is no refused connection: contacts go on
+// being read.
+func call[T any](ctx context.Context, api *providers.Caller, ask providers.Ask) (T, error) {
+	var body struct {
+		Data T `json:"data"`
 	}
-	if answer.JSON() && (answer.Status == http.StatusForbidden || answer.Status == http.StatusUnprocessableEntity) {
-		e := told(answer, a)
-		e.Kind, e.Err = providers.InvalidRequest, providers.ErrNoNotifications
-		return data, e
+	_, err := api.Ask(ctx, ask, &body)
+	e, ok := errors.AsType[*providers.Error](err)
+	if ok && (e.Status == http.StatusForbidden && e.Kind != providers.RateLimited || e.Status == http.StatusUnprocessableEntity) {
+		e.Become(providers.InvalidRequest, "", 0)
+		e.Err = providers.ErrNoNotifications
 	}
-	body, err := decode[T](answer, a)
 	return body.Data, err
 }
 
@@ -104,20 +115,17 @@ type notification struct {
 // readNotification reads a delivery, which proves itself by Basic auth alone [doc]. A merge is two events; each names the
 // other person too.
 func readNotification(n providers.Notification) ([]providers.Change, error) {
-	_, secret, ok := (&http.Request{Header: n.Header}).BasicAuth()
-	if !ok || !providers.SameSecret(secret, n.Secret) {
+	if !providers.BasicAuth(n.Header, webhookUser, n.Secret) {
 		return nil, providers.ErrUnverified
 	}
 	var event notification
-	if err := json.Unmarshal(providers.CleanJSON(n.Body), &event, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, fmt.Errorf("pipedrive: read a notification: %w", errShape) // the cause repeats values
-	}
+	err := json.Unmarshal(providers.CleanJSON(n.Body), &event, jsontext.AllowDuplicateNames(true))
 	m := event.Meta
-	if m.Entity != "person" {
+	switch {
+	case err != nil, m.Entity == "person" && m.EntityID == "": // the cause would repeat values
+		return nil, errors.New("pipedrive: read a notification: it is no event of a person")
+	case m.Entity != "person":
 		return nil, nil
-	}
-	if m.EntityID == "" {
-		return nil, fmt.Errorf("pipedrive: read a notification: %w", errShape)
 	}
 	list := []providers.Change{{Key: string(m.ID), ExternalIDs: []string{string(m.EntityID)}, Deleted: m.Action == "delete"}}
 	if m.MergedTo != "" {
@@ -128,5 +136,3 @@ func readNotification(n providers.Notification) ([]providers.Change, error) {
 	}
 	return list, nil
 }
-
-var errShape = errors.New("it is no event of a person")

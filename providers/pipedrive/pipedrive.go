@@ -1,16 +1,19 @@
-// Package pipedrive translates Pipedrive: OAuth, API v2 persons, and of API v1 the current user. Its facts, with their
-// sources, are the project's page on the provider; "[doc]", "[spec]" and "[seen]" below are that page's marks.
+// Package pipedrive translates Pipedrive: OAuth, API v2 persons, and of API v1 the current user and webhooks. Its facts,
+// with their sources, are the project's page on the provider; "[doc]", "[spec]" and "[seen]" below are that page's marks.
 //
 // It holds no state and no token: the client it is given authenticates, refreshes after a 401 and sends again. When to
 // ask, how fast, and what an answer does to a row is left to the engine.
 package pipedrive
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
-	"net/url"
-	"path"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/oauth2"
 
 	"example.com/enlace/providers"
 )
@@ -22,43 +25,42 @@ const (
 	hostSuffix  = ".pipedrive.com"
 )
 
-// Config is what cmd/enlace knows of our app.
-type Config struct {
-	ClientID     string
-	ClientSecret string
+// pathMe stays in v1 [doc].
+const pathMe = "/api/v1/users/me"
 
-	// AuthBaseURL and APIBaseURL replace the provider's hosts, for a sandbox, a test or a proxy. An API domain below
-	// APIBaseURL is then trusted too.
-	AuthBaseURL string
-	APIBaseURL  string
+// headerDailyLeft is what is left of the day's budget, in tokens.
+const headerDailyLeft = "x-daily-ratelimit-token-remaining"
 
-	// TokenClient speaks to the token host; nil: one of our own. See [providers.OAuth.Client].
-	TokenClient *http.Client
-
-	// Timeout bounds each request; 0 is [providers.RequestTimeout].
-	Timeout time.Duration
-}
+// Config is what cmd/enlace knows of our app. An API domain below its APIBaseURL is trusted too.
+type Config = providers.App
 
 // New makes the provider's value. Nothing is asked of the provider yet.
 func New(cfg Config) *providers.Provider {
-	cfg.AuthBaseURL = strings.TrimRight(cfg.AuthBaseURL, "/")
-	cfg.APIBaseURL = strings.TrimRight(cfg.APIBaseURL, "/")
-	if cfg.AuthBaseURL == "" {
-		cfg.AuthBaseURL = AuthBaseURL
+	override := strings.TrimRight(cfg.APIBaseURL, "/")
+	trusts := func(domain string) bool {
+		return providers.Host(hostSuffix, domain) || providers.Below(override, domain)
 	}
-	if cfg.TokenClient == nil {
-		cfg.TokenClient = &http.Client{Transport: providers.NewTransport(0)}
+	cfg = cfg.Defaults(AuthBaseURL, APIBaseURL)
+	api := &providers.API{
+		Provider: "pipedrive", BaseURL: cfg.APIBaseURL, Timeout: cfg.Timeout,
+		Trusts: trusts, Told: told, Refine: refine,
+		Layout: providers.Layout{
+			Records: "data", NullIsEmpty: true, Next: "additional_data.next_cursor", Record: "data", Cursor: "cursor",
+		},
+		Usage: providers.UsageHeaders{ // those of the day are not in the docs and are sometimes missing [seen]
+			BurstLimit: "x-ratelimit-limit", BurstRemaining: "x-ratelimit-remaining", BurstWindow: 2 * time.Second, // rolling [doc: Rate limiting]
+			DailyLimit: "x-daily-ratelimit-token-limit", DailyRemaining: headerDailyLeft,
+		},
 	}
 	return &providers.Provider{
-		Name:  "pipedrive",
-		Title: "Pipedrive",
-		Kind:  providers.CRM,
-		OAuth: cfg.oauth(),
+		Name: "pipedrive", Title: "Pipedrive", Kind: providers.CRM, OAuth: oauth(cfg, api),
 		Contacts: func(account providers.Account, client *http.Client) providers.ContactSource {
-			return &contacts{base: cfg.base(account), http: providers.NewHTTP(client, cfg.Timeout), everWorked: account.EverWorked}
+			return &contacts{api.For(account, client)}
 		},
-		Changes:   cfg.changes(),
-		Uninstall: cfg.uninstall,
+		Changes: changes(api),
+		Uninstall: func(r *http.Request, body []byte) (string, error) {
+			return uninstalled(cfg, r, body)
+		},
 		Limits: providers.Limits{
 			RequestsPerSecond: 8,
 			BurstsBeforeQuota: 5,
@@ -69,26 +71,37 @@ func New(cfg Config) *providers.Provider {
 	}
 }
 
-// base is the address of an account's API, without a slash at its end.
-func (cfg Config) base(account providers.Account) string {
-	switch {
-	case account.APIDomain != "":
-		return account.APIDomain
-	case cfg.APIBaseURL != "":
-		return cfg.APIBaseURL
+func oauth(cfg Config, api *providers.API) *providers.OAuth {
+	endpoint := oauth2.Endpoint{
+		AuthURL:   cfg.AuthBaseURL + "/oauth/authorize",
+		TokenURL:  cfg.AuthBaseURL + "/oauth/token", // not the spec's second path with a slash
+		AuthStyle: oauth2.AuthStyleInHeader,
 	}
-	return APIBaseURL
+	o := cfg.OAuth(endpoint, cfg.AuthBaseURL+"/oauth/revoke") // no scopes: they are fixed where the app is registered [doc]
+	o.Needs = []string{"contacts:read|contacts:full"}         // either opens /persons [spec]
+	o.TrustsDomain = api.Trusts
+	o.Complete = providers.DomainIn("api_domain", api.Trusts) // it comes with every grant; companies are renamed [doc]
+	o.Identify = api.Identify(pathMe, func(body jsontext.Value) providers.Identity {
+		me := func(member string) string { return providers.Plain(body, "data", member) }
+		return providers.Identity{
+			ExternalID: providers.AccountID(me("company_id"), me("id")),
+			Name:       cmp.Or(me("company_name"), me("company_domain")),
+		}
+	})
+	return o
 }
 
-// trusts says whether a token may be sent to an API domain: https and a host of Pipedrive, no port, user or path, which
-// the comparison with the host alone excludes; or below the configured base URL.
-func (cfg Config) trusts(domain string) bool {
-	if base := cfg.APIBaseURL; base != "" && (domain == base || strings.HasPrefix(domain, base+"/")) {
-		u, err := url.Parse(domain)
-		return err == nil && u.RawQuery == "" && u.Fragment == "" && path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
+// uninstalled reads Pipedrive's DELETE on our callback address. It proves itself with our own credentials [doc: Handling
+// user app uninstallation]; ids may come as strings.
+func uninstalled(cfg Config, r *http.Request, body []byte) (string, error) {
+	if !providers.BasicAuth(r.Header, cfg.ClientID, cfg.ClientSecret) {
+		return "", providers.ErrUnverified
 	}
-	u, err := url.Parse(domain)
-	return err == nil && domain == "https://"+u.Host && strings.HasSuffix(u.Host, hostSuffix) && len(u.Host) > len(hostSuffix)
+	account := providers.AccountID(providers.Plain(body, "company_id"), providers.Plain(body, "user_id"))
+	if account == "" {
+		return "", errors.New("pipedrive: read the uninstall notice: it names no company and user")
+	}
+	return account, nil
 }
 
 // nextMidnight is when the day's budget comes back. The docs say midnight of the server's zone without naming it; UTC

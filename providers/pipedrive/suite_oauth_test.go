@@ -64,4 +64,7 @@ func (h *tokenHost) Play(t *testing.T, trouble providertest.Trouble) {
 }
 
 // Recover implements providertest.OAuthSandbox.
-func (h *tokenHost) Recover(t *testing.T) { t.Helper(); h.account.Recover(t) }
+func (h *tokenHost) Recover(t *testing.T) {
+	t.Helper()
+	h.account.Recover(t)
+}

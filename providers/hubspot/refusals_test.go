@@ -163,7 +163,7 @@ func TestTokenErrorsAreClassified(t *testing.T) {
 		"too many":                              {429, `{"policyName":"SECONDLY"}`, providers.RateLimited, ""},
 		"the account moves":                     {477, ``, providers.RateLimited, ""},
 		"200 with an error":                     {200, inOAuth("invalid_grant", ""), providers.NeedsReauth, "revoked"},
-		"a redirect":                            {302, ``, providers.Transient, ""},
+		"a redirect":                            {302, ``, providers.Misconfigured, "app"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
