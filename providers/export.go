@@ -131,3 +131,16 @@ func (e *Export) Close() error {
 	}
 	return nil
 }
+
+// OpenExport fetches an export of an account, judged as [Caller.Ask] judges; see [HTTP.OpenExport].
+func (c *Caller) OpenExport(ctx context.Context, ask Ask) (*Export, Observation, error) {
+	file, answer, err := c.http.OpenExport(ctx, c.op(ask), c.base+ask.Path)
+	if err != nil {
+		return nil, Observation{}, err
+	}
+	seen := Observation{Date: answer.Date(), Usage: c.api.Usage.read(answer, ask.Usage)}
+	if file == nil {
+		return nil, seen, c.judge(answer, ask)
+	}
+	return file, seen, nil
+}

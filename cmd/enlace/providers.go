@@ -40,9 +40,11 @@ func adapters() []adapter {
 			name: "zoho", title: "Zoho CRM", prefix: "ZOHO",
 			make: func(cfg *config) *providers.Provider {
 				return zoho.New(zoho.Config{
-					ClientID: cfg.ZohoClientID, ClientSecret: cfg.ZohoClientSecret.reveal(), ClientSecrets: cfg.ZohoClientSecrets.reveal(),
-					AccountsBaseURL: string(cfg.ZohoAccountsBaseURL), APIBaseURL: string(cfg.ZohoAPIBaseURL),
-					Full: zoho.Mode(cfg.ZohoFullSync), Fields: cfg.ZohoFields,
+					App: providers.App{
+						ClientID: cfg.ZohoClientID, ClientSecret: cfg.ZohoClientSecret.reveal(),
+						AuthBaseURL: string(cfg.ZohoAccountsBaseURL), APIBaseURL: string(cfg.ZohoAPIBaseURL),
+					},
+					ClientSecrets: cfg.ZohoClientSecrets.reveal(), Full: zoho.Mode(cfg.ZohoFullSync), Fields: cfg.ZohoFields,
 				})
 			},
 			sandbox: map[string]string{"ACCOUNTS_BASE_URL": "/sandbox/zoho/accounts", "API_BASE_URL": "/sandbox/zoho/api"},

@@ -57,46 +57,53 @@ func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at posit
 
 // order creates the job of an export.
 func (c *contacts) order(ctx context.Context, page int) (job string, err error) {
-	a := ask{op: "zoho: ask for an export", credits: 50}
-	body, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: "/crm/bulk/v8/read", Body: map[string]any{
-		"file_type": "csv",
-		"query":     map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": append([]string{"id"}, namesOf(c.fields)...), "page": page},
-	}})
+	query := map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": append([]string{"id"}, namesOf(c.fields)...), "page": page}
+	ask := providers.Ask{
+		Op: "order an export", Method: http.MethodPost, Path: "/crm/bulk/v8/read", Body: map[string]any{"file_type": "csv", "query": query},
+		Usage: providers.Usage{Spent: 50},
+	}
+	body, err := c.send(ctx, ask)
 	if job = providers.Plain(body, "data", "0", "details", "id"); err == nil && job == "" {
-		err = odd(a, "the answer names no job")
+		err = c.Unexpected(ask, "the answer names no job")
 	}
 	return job, err
 }
 
 // open fetches an export if it is ready. One that failed, or that is gone after a day, is a cursor that has expired.
 func (c *contacts) open(ctx context.Context, id string) (ready bool, err error) {
-	a := ask{op: "zoho: look for the export", gone: providers.CursorExpired}
-	body, err := c.get(ctx, a, "/crm/bulk/v8/read/"+id)
+	ask := providers.Ask{Op: "look for the export", Path: "/crm/bulk/v8/read/" + id, Record: true}
+	body, err := c.send(ctx, ask)
 	if err != nil {
-		return false, err
+		return false, gone(err)
 	}
 	job := providers.Dig(body, "data", "0")
 	state := providers.Plain(job, "state")
 	made, _ := providers.ParseTime(providers.Plain(job, "created_time")) // one that can't be read is young
 	switch {
 	case state == "":
-		return false, odd(a, "the answer is not about the job")
+		return false, c.Unexpected(ask, "the answer is not about the job")
 	case strings.HasPrefix(state, "FAIL"), !made.IsZero() && c.seen.Date.Sub(made) > maxJobAge:
-		return false, &providers.Error{Kind: providers.CursorExpired, Op: a.op, Status: http.StatusOK, Detail: "the export failed"}
+		return false, &providers.Error{Kind: providers.CursorExpired, Op: "zoho: look for the export", Detail: "the export failed"}
 	case state != "COMPLETED": // ADDED, IN PROGRESS, QUEUED [?]
 		return false, nil
 	}
 	_ = c.Close()
-	a.op = "zoho: fetch the export"
-	file, answer, err := c.http.OpenExport(ctx, a.op, c.base+"/crm/bulk/v8/read/"+id+"/result")
-	if err == nil {
-		err = c.observe(answer, a)
-	}
+	ask = providers.Ask{Op: "fetch the export", Path: ask.Path + "/result", Record: true, Usage: providers.Usage{Spent: 1}}
+	file, seen, err := c.OpenExport(ctx, ask)
+	c.observe(seen)
 	if err != nil {
-		return false, err
+		return false, gone(err)
 	}
 	c.opened = &export{Export: file, job: id, more: providers.Dig(job, "result", "more_records").Kind() == 't'}
 	return true, nil
+}
+
+// gone makes of an export that isn't there any more a cursor that has expired.
+func gone(err error) error {
+	if e, ok := errors.AsType[*providers.Error](err); ok && e.Kind == providers.NotFound {
+		e.Become(providers.CursorExpired, "", 0)
+	}
+	return err
 }
 
 // Close implements [io.Closer]: the export's file is gone.

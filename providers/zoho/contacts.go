@@ -27,51 +27,31 @@ const (
 
 // contacts is the [providers.ContactSource] of one account.
 type contacts struct {
+	*providers.Caller
+
 	cfg    Config
-	base   string
-	http   *providers.HTTP
 	fields []field               // empty: not read yet
 	names  [][]string            // of the fields, as many as one call may ask for each time
 	opened *export               // the export that is being read; nil: none
-	seen   providers.Observation // of the answers to the page that is being read
+	seen   providers.Observation // of the answers to the question that is being answered
 }
 
-func (cfg Config) source(account providers.Account, client *http.Client) *contacts {
-	return &contacts{cfg: cfg, base: cfg.api(account), http: providers.NewHTTP(client, cfg.Timeout)}
+// send asks at the price of a credit, unless the question names another, and returns the JSON of a good answer. Nil: the
+// provider says that there is nothing, by 204, or by 304 if it was told since when.
+func (c *contacts) send(ctx context.Context, ask providers.Ask) (body jsontext.Value, err error) {
+	ask.Nothing, ask.Usage.Spent = true, cmp.Or(ask.Usage.Spent, 1)
+	seen, err := c.Ask(ctx, ask, &body)
+	c.observe(seen)
+	return body, err
 }
 
-func (c *contacts) get(ctx context.Context, a ask, path string) (body jsontext.Value, err error) {
-	return c.send(ctx, a, providers.Request{URL: path})
-}
-
-// send asks and returns the JSON of a good answer, in a form that Postgres can keep. Nil: the provider says that there is
-// nothing, by 204, or by 304 if it was told since when.
-func (c *contacts) send(ctx context.Context, a ask, r providers.Request) (body jsontext.Value, err error) {
-	r.URL = c.base + r.URL
-	answer, err := c.http.Do(ctx, a.op, r)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.observe(answer, a); err != nil {
-		return nil, err
-	}
-	if answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified {
-		return nil, nil
-	}
-	return body, answer.Decode(a.op, &body)
-}
-
-// observe adds what an answer told, and judges it. The date is the first one's: later ones are no older.
-func (c *contacts) observe(answer *providers.Answer, a ask) error {
+// observe adds what an answer told. The date is the first one's: later ones are no older.
+func (c *contacts) observe(seen providers.Observation) {
 	if c.seen.Date.IsZero() {
-		c.seen.Date = answer.Date()
+		c.seen.Date = seen.Date
 	}
-	c.seen.Usage.DailyRemaining = cmp.Or(answer.Number(headerCredits), c.seen.Usage.DailyRemaining)
-	c.seen.Usage.Spent += cmp.Or(a.credits, 1)
-	if e := refused(answer, a); e != nil {
-		return e
-	}
-	return nil
+	c.seen.Usage.DailyRemaining = cmp.Or(seen.Usage.DailyRemaining, c.seen.Usage.DailyRemaining)
+	c.seen.Usage.Spent += seen.Usage.Spent
 }
 
 // position is what a cursor says: the next page of a way.
@@ -117,8 +97,7 @@ func (c *contacts) begin(ctx context.Context, req providers.ListRequest) (page p
 		}
 	}
 	if changes && req.Cursor == "" && len(c.fields) == 0 { // the fields are worth a call only if something changed
-		a, r := listing(req, at, []string{"Modified_Time"}, 1)
-		if body, err := c.send(ctx, a, r); err != nil || body == nil {
+		if body, err := c.send(ctx, listing(req, at, []string{"Modified_Time"}, 1)); err != nil || body == nil {
 			return page, err
 		}
 	}
@@ -162,10 +141,9 @@ func mayNot(err error) bool {
 
 // listing is a page of GET /Contacts. It is the same for every page of a walk but for the token, which is bound to all
 // of it [doc].
-func listing(req providers.ListRequest, at position, names []string, limit int) (ask, providers.Request) {
-	a := ask{op: "zoho: list contacts", cursor: at.Token != "", changes: !req.UpdatedSince.IsZero()}
+func listing(req providers.ListRequest, at position, names []string, limit int) providers.Ask {
 	q := url.Values{"fields": {strings.Join(names, ",")}, "per_page": {strconv.Itoa(limit)}, "sort_by": {"id"}, "sort_order": {"asc"}}
-	if a.changes {
+	if !req.UpdatedSince.IsZero() {
 		q.Set("sort_by", "Modified_Time")
 	}
 	if at.Token != "" {
@@ -173,7 +151,7 @@ func listing(req providers.ListRequest, at position, names []string, limit int) 
 	} else if at.Page > 0 {
 		q.Set("page", strconv.Itoa(at.Page))
 	}
-	return a, providers.Request{URL: "/crm/v8/Contacts?" + q.Encode(), Header: since(req.UpdatedSince)}
+	return providers.Ask{Op: "list contacts", Path: "/crm/v8/Contacts", Query: q, Header: since(req.UpdatedSince)}
 }
 
 // since asks for what happened at or after a second; zero: for all.
@@ -181,37 +159,38 @@ func since(t time.Time) http.Header {
 	if t.IsZero() {
 		return nil
 	}
-	return http.Header{"If-Modified-Since": {t.UTC().Format("2006-01-02T15:04:05+00:00")}}
+	return http.Header{headerSince: {t.UTC().Format("2006-01-02T15:04:05+00:00")}}
 }
 
-// query is a page of POST /coql from the last id on: an offset would end at 100,000 records. It changes nothing, so it
-// may be sent again.
-func query(at position, names []string, limit int) (ask, providers.Request) {
+// query is a page of POST /coql from the last id on: an offset would end at 100,000 records.
+func query(at position, names []string, limit int) providers.Ask {
 	text := fmt.Sprintf("select id, %s from Contacts where id > '%s' order by id asc limit %d", strings.Join(names, ", "), cmp.Or(at.Last, "0"), limit)
-	a := ask{op: "zoho: query contacts", credits: 1 + int64(min((limit-1)/200, 1)+(limit-1)/1000)}
-	return a, providers.Request{Method: http.MethodPost, URL: "/crm/v8/coql", Body: map[string]string{"select_query": text}}
+	price := 1 + int64(min((limit-1)/200, 1)+(limit-1)/1000)
+	return providers.Ask{
+		Op: "query contacts", Method: http.MethodPost, Path: "/crm/v8/coql", Body: map[string]string{"select_query": text},
+		Usage: providers.Usage{Spent: price},
+	}
 }
 
 // read reads the page at a position.
 func (c *contacts) read(ctx context.Context, req providers.ListRequest, at position) (page providers.Page, err error) {
-	var a ask
-	var r providers.Request
+	ask := listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
 	switch at.Way {
 	case Bulk:
 		return c.bulk(ctx, req, at)
 	case Keyset:
-		a, r = query(at, c.names[0], min(cmp.Or(req.Limit, maxKeyset), maxKeyset))
+		ask = query(at, c.names[0], min(cmp.Or(req.Limit, maxKeyset), maxKeyset))
 	case List, Auto:
-		a, r = listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
 	}
-	body, err := c.send(ctx, a, r)
-	if e, ok := errors.AsType[*providers.Error](err); ok && e.Code == tooLong && !a.changes && at.Way == List {
+	changes := ask.Header != nil
+	body, err := c.send(ctx, ask)
+	if e, ok := errors.AsType[*providers.Error](err); ok && e.Code == tooLong && !changes && at.Way == List {
 		return c.read(ctx, req, position{Way: Keyset, Last: at.Last})
 	}
 	if err != nil || body == nil {
 		return page, err
 	}
-	records, more, err := listed(a, body)
+	records, more, err := c.listed(ask, body)
 	if err != nil {
 		return page, err
 	}
@@ -229,8 +208,8 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 	case at.Way == Keyset || next.Token != "":
 	case at.Page < maxCount: // [?]
 		next.Page = max(at.Page, 1) + 1
-	case a.changes:
-		return page, &providers.Error{Kind: providers.ListTooLong, Op: a.op, Detail: "the list goes on without a page token"}
+	case changes:
+		return page, &providers.Error{Kind: providers.ListTooLong, Op: "zoho: list contacts", Detail: "the list goes on without a page token"}
 	default:
 		next.Way = Keyset
 	}
@@ -240,11 +219,11 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 
 // listed are the records of an answer, and whether there are more. One that has no list, doesn't say whether it goes on,
 // or goes on without a record is refused: it would be an empty page.
-func listed(a ask, body jsontext.Value) (records []jsontext.Value, more bool, err error) {
+func (c *contacts) listed(ask providers.Ask, body jsontext.Value) (records []jsontext.Value, more bool, err error) {
 	records, info := providers.Items(providers.Dig(body, "data")), providers.Dig(body, "info", "more_records")
 	more = info.Kind() == 't'
 	if records == nil || !more && info.Kind() != 'f' || more && len(idsOf(records)) == 0 {
-		return nil, false, odd(a, "the answer has no list of records, or does not say whether it goes on")
+		return nil, false, c.Unexpected(ask, "the answer has no list of records, or does not say whether it goes on")
 	}
 	return records, more, nil
 }
@@ -259,14 +238,8 @@ func idsOf(records []jsontext.Value) (ids []string) {
 }
 
 func (c *contacts) contactsOf(records []jsontext.Value, more map[string]record) (page providers.Page) {
-	read := c.reader(more)
-	for _, raw := range records {
-		if contact, failure := providers.ReadRecord(raw, read); failure != nil {
-			page.Failures = append(page.Failures, *failure)
-		} else {
-			page.Contacts = append(page.Contacts, contact)
-		}
-	}
+	list, _ := json.Marshal(records) // of JSON
+	page.Contacts, page.Failures, _ = providers.ReadRecords(list, c.reader(more))
 	return page
 }
 
@@ -278,7 +251,7 @@ func (c *contacts) more(ctx context.Context, ids []string) (found map[string]rec
 		}
 		for part := range slices.Chunk(ids, maxIDs) {
 			q := url.Values{"ids": {strings.Join(part, ",")}, "fields": {strings.Join(names, ",")}, "per_page": {strconv.Itoa(maxIDs)}}
-			body, err := c.get(ctx, ask{op: "zoho: list more fields"}, "/crm/v8/Contacts?"+q.Encode())
+			body, err := c.send(ctx, providers.Ask{Op: "list more fields", Path: "/crm/v8/Contacts", Query: q})
 			if err != nil {
 				return nil, err
 			}
@@ -301,33 +274,27 @@ func (c *contacts) ReadContact(ctx context.Context, externalID string) (contact 
 	if err := c.module(ctx); err != nil {
 		return contact, c.seen, err
 	}
-	a := ask{op: "zoho: read contact", gone: providers.NotFound}
-	body, err := c.get(ctx, a, "/crm/v8/Contacts/"+url.PathEscape(externalID))
-	switch {
-	case err != nil:
+	ask := providers.Ask{Op: "read contact", Path: "/crm/v8/Contacts/" + url.PathEscape(externalID), Record: true}
+	body, err := c.send(ctx, ask)
+	if err == nil && body == nil {
+		err = &providers.Error{Kind: providers.NotFound, Op: "zoho: read contact", Status: http.StatusNoContent}
+	}
+	if err != nil {
 		return contact, c.seen, err
-	case body == nil:
-		return contact, c.seen, &providers.Error{Kind: providers.NotFound, Op: a.op, Status: http.StatusNoContent}
-	case providers.Plain(body, "data", "0", "id") != externalID:
-		return contact, c.seen, odd(a, "the answer is not about the record")
 	}
-	contact, failure := providers.ReadRecord(providers.Dig(body, "data", "0"), c.reader(nil))
-	if failure != nil {
-		err = &providers.Error{Kind: providers.InvalidRequest, Op: a.op, Status: http.StatusOK, Code: failure.Reason, Detail: failure.Field, Record: failure}
-	}
-	return contact, c.seen, err
+	return c.Record(ask, c.seen, providers.Dig(body, "data", "0"), externalID, c.reader(nil))
 }
 
 // CountContacts implements [providers.ContactCounter].
 func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.Observation, err error) {
 	c.seen = providers.Observation{}
-	a := ask{op: "zoho: count contacts"}
-	body, err := c.get(ctx, a, "/crm/v8/Contacts/actions/count")
+	ask := providers.Ask{Op: "count contacts", Path: "/crm/v8/Contacts/actions/count"}
+	body, err := c.send(ctx, ask)
 	if err != nil {
 		return 0, c.seen, err
 	}
 	if n, err = strconv.ParseInt(providers.Plain(body, "count"), 10, 64); err != nil { // a text in one spec, a number in the other
-		return 0, c.seen, odd(a, "the answer has no count")
+		return 0, c.seen, c.Unexpected(ask, "the answer has no count")
 	}
 	return n, c.seen, nil
 }
@@ -336,20 +303,19 @@ func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.O
 // 120 days [doc]. Its cursor is the number of a page: there are no tokens here.
 func (c *contacts) ListDeleted(ctx context.Context, from time.Time, cursor providers.Cursor) (page providers.DeletedPage, err error) {
 	c.seen = providers.Observation{}
-	a := ask{op: "zoho: list deleted contacts", changes: !from.IsZero()}
 	number, err := strconv.ParseUint(cmp.Or(string(cursor), "1"), 10, 31)
 	if err != nil {
-		return page, &providers.Error{Kind: providers.CursorExpired, Op: a.op, Detail: "the stored cursor is not of this list"}
+		return page, &providers.Error{Kind: providers.CursorExpired, Op: "zoho: list deletions", Detail: "the stored cursor is not of this list"}
 	}
-	path := fmt.Sprintf("/crm/v8/Contacts/deleted?type=all&per_page=%d&page=%d", maxPage, number)
-	body, err := c.send(ctx, a, providers.Request{URL: path, Header: since(from)})
-	if err != nil || body == nil {
-		return providers.DeletedPage{Observation: c.seen}, err
+	q := url.Values{"type": {"all"}, "per_page": {strconv.Itoa(maxPage)}, "page": {strconv.FormatUint(number, 10)}}
+	ask := providers.Ask{Op: "list deletions", Path: "/crm/v8/Contacts/deleted", Query: q, Header: since(from)}
+	body, err := c.send(ctx, ask)
+	if page.Observation = c.seen; err != nil || body == nil {
+		return page, err
 	}
-	records, more, err := listed(a, body)
-	if more {
+	records, more, err := c.listed(ask, body)
+	if page.ExternalIDs = idsOf(records); more {
 		page.Next = providers.Cursor(strconv.FormatUint(number+1, 10))
 	}
-	page.ExternalIDs, page.Observation = idsOf(records), c.seen
 	return page, err
 }

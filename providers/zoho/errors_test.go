@@ -104,7 +104,7 @@ func TestTokenRefusals(t *testing.T) {
 				_, _ = io.WriteString(w, body)
 			}))
 			t.Cleanup(server.Close)
-			o := zoho.New(zoho.Config{ClientID: "id", ClientSecret: "the-secret", AccountsBaseURL: server.URL}).OAuth
+			o := zoho.New(zoho.Config{App: providers.App{ClientID: "id", ClientSecret: "the-secret", AuthBaseURL: server.URL}}).OAuth
 			_, err := o.Refresh(t.Context(), server.URL, "the-refresh-token")
 			var e *providers.Error
 			require.ErrorAs(t, err, &e)
@@ -122,7 +122,7 @@ func TestTokenRefusals(t *testing.T) {
 func TestDataCentres(t *testing.T) {
 	t.Parallel()
 
-	o := zoho.New(zoho.Config{ClientID: "id", ClientSecret: "s", ClientSecrets: map[string]string{"ca": "canadian"}}).OAuth
+	o := zoho.New(zoho.Config{App: providers.App{ClientID: "id", ClientSecret: "s"}, ClientSecrets: map[string]string{"ca": "canadian"}}).OAuth
 	for server, domain := range map[string]string{
 		"https://accounts.zoho.com": "https://www.zohoapis.com", "https://accounts.zoho.eu": "https://www.zohoapis.eu",
 		"https://accounts.zoho.in": "https://www.zohoapis.in", "https://accounts.zoho.com.au": "https://www.zohoapis.com.au",
@@ -145,7 +145,10 @@ func TestDataCentres(t *testing.T) {
 	} {
 		_, err := o.AuthServer(url.Values{"accounts-server": {stranger}})
 		require.Error(t, err, stranger)
-		require.False(t, o.TrustsDomain(strings.Replace(stranger, "accounts.zoho", "www.zohoapis", 1)), stranger)
+		require.False(t, o.TrustsDomain(stranger), stranger)
+	}
+	for _, stranger := range []string{"https://evil.example", "https://www.zohoapis.eu.evil.example", "http://www.zohoapis.eu", "https://www.zohoapis.eu:8443", "https://x.zohoapis.eu"} {
+		require.False(t, o.TrustsDomain(stranger), stranger)
 	}
 	byLocation, err := o.AuthServer(url.Values{"location": {"ca"}})
 	require.NoError(t, err)

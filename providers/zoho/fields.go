@@ -3,6 +3,7 @@ package zoho
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -50,8 +51,8 @@ func (c *contacts) module(ctx context.Context) error {
 	if len(c.fields) > 0 {
 		return nil
 	}
-	a := ask{op: "zoho: read fields"}
-	body, err := c.get(ctx, a, "/crm/v8/settings/fields?module=Contacts")
+	ask := providers.Ask{Op: "read fields", Path: "/crm/v8/settings/fields", Query: url.Values{"module": {"Contacts"}}}
+	body, err := c.send(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (c *contacts) module(ctx context.Context) error {
 		}
 	}
 	if len(c.fields) == 0 {
-		return odd(a, "the answer names no field of contacts")
+		return c.Unexpected(ask, "the answer names no field of contacts")
 	}
 	for part := range slices.Chunk(c.fields, maxNames) {
 		c.names = append(c.names, namesOf(part))

@@ -134,10 +134,10 @@ func newAccount(t *testing.T, contacts int, way zoho.Mode) *account {
 	transport := providertest.Bodies(t, line)
 	base := server.URL + "/sandbox/zoho"
 	a := &account{fake: fakes.Zoho(), sandbox: fakes}
-	a.config = zoho.Config{
-		ClientID: sandbox.DefaultClientID, ClientSecret: sandbox.DefaultClientSecret, Full: way,
-		AccountsBaseURL: base + "/accounts", APIBaseURL: base + "/api", TokenClient: &http.Client{Transport: transport},
-	}
+	a.config = zoho.Config{Full: way, App: providers.App{
+		ClientID: sandbox.DefaultClientID, ClientSecret: sandbox.DefaultClientSecret,
+		AuthBaseURL: base + "/accounts", APIBaseURL: base + "/api", TokenClient: &http.Client{Transport: transport},
+	}}
 	a.provider = zoho.New(a.config)
 	tokens := a.fake.IssueTokens(0)
 	a.token = tokens.AccessToken

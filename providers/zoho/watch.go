@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -32,19 +33,19 @@ func channelID(channel string) string {
 // is what counts, and an hour where none is told, which is the provider's default.
 func (cfg Config) subscribe(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) (providers.Subscription, error) {
 	c := cfg.source(account, client)
-	a := ask{op: "zoho: subscribe to changes"}
 	s.ID = channelID(s.Channel)
 	order := map[string]any{"watch": []any{map[string]any{
 		"channel_id": s.ID, "events": []string{"Contacts.all"}, "token": s.Secret, "notify_url": s.URL,
 		"channel_expiry":           time.Now().UTC().Add(watchLife).Format("2006-01-02T15:04:05+00:00"),
 		"notify_on_related_action": false, "return_affected_field_values": false,
 	}}}
-	body, err := c.send(ctx, a, providers.Request{Method: http.MethodPost, URL: watchPath, Body: order})
+	ask := providers.Ask{Op: "subscribe to changes", Method: http.MethodPost, Path: watchPath, Body: order}
+	body, err := c.send(ctx, ask)
 	if err != nil {
 		return providers.Subscription{}, noNotifications(err)
 	}
 	if providers.Plain(body, "watch", "0", "status") != "success" {
-		return providers.Subscription{}, odd(a, "the answer names no channel")
+		return providers.Subscription{}, c.Unexpected(ask, "the answer names no channel")
 	}
 	s.ExpiresAt = time.Now().UTC().Add(time.Hour).Truncate(time.Second)
 	if end, err := providers.ParseTime(providers.Plain(body, "watch", "0", "details", "events", "0", "channel_expiry")); err == nil && !end.IsZero() {
@@ -65,9 +66,9 @@ func noNotifications(err error) error {
 
 // unsubscribe disables a watch channel.
 func (cfg Config) unsubscribe(ctx context.Context, account providers.Account, client *http.Client, s providers.Subscription) error {
-	a := ask{op: "zoho: end the subscription", gone: providers.NotFound}
-	r := providers.Request{Method: http.MethodDelete, URL: watchPath + "?channel_ids=" + channelID(s.Channel)}
-	_, err := cfg.source(account, client).send(ctx, a, r)
+	_, err := cfg.source(account, client).send(ctx, providers.Ask{
+		Op: "end the subscription", Method: http.MethodDelete, Path: watchPath, Query: url.Values{"channel_ids": {channelID(s.Channel)}}, Record: true,
+	})
 	if providers.KindOf(err) == providers.NotFound {
 		return nil
 	}

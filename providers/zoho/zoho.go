@@ -23,9 +23,7 @@ package zoho
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"path"
-	"strings"
 	"time"
 
 	"example.com/enlace/providers"
@@ -42,35 +40,22 @@ const (
 	Bulk   Mode = "bulk"
 )
 
-// Config is what cmd/enlace knows of our app.
+// Config is what cmd/enlace knows of our app. Below AuthBaseURL and APIBaseURL everything is trusted too; a last part such
+// as "/eu" names the data centre.
 type Config struct {
-	ClientID, ClientSecret string
+	providers.App
 
 	ClientSecrets map[string]string // by data centre ("us", "eu", "in", …), where the app's Multi-DC setting gives each its own
-
-	// AccountsBaseURL and APIBaseURL replace the provider's hosts, for a sandbox, a test or a proxy. Whatever lies below
-	// them is then trusted too; a last part such as "/eu" names the data centre.
-	AccountsBaseURL, APIBaseURL string
 
 	Full      Mode     // how a sweep reads; empty: [Auto]
 	ListLimit int64    // records that a list by page token gives; 0: 100,000 [doc]
 	Fields    []string // API names of standard fields to read beside the usual ones; a module that lacks one goes without
-
-	// TokenClient speaks to the token hosts; nil: one of our own. See [providers.OAuth.Client].
-	TokenClient *http.Client
-
-	// Timeout bounds each request, and twenty times as much a download; 0 is [providers.RequestTimeout].
-	Timeout time.Duration
 }
 
 // New makes the provider's value. Nothing is asked of the provider yet.
 func New(cfg Config) *providers.Provider {
-	cfg.AccountsBaseURL, cfg.APIBaseURL = strings.TrimRight(cfg.AccountsBaseURL, "/"), strings.TrimRight(cfg.APIBaseURL, "/")
+	cfg.App = cfg.Defaults("", "")
 	cfg.ListLimit = cmp.Or(cfg.ListLimit, 100_000)
-	cfg.Timeout = cmp.Or(cfg.Timeout, providers.RequestTimeout)
-	if cfg.TokenClient == nil {
-		cfg.TokenClient = &http.Client{Transport: providers.NewTransport(0)}
-	}
 	return &providers.Provider{
 		Name:  "zoho",
 		Title: "Zoho CRM",
@@ -121,9 +106,7 @@ func DataCentres() (keys []string) {
 // find is the data centre that one of the addresses is of, by its exact host, or by the last part of a plain path below
 // base; base itself is of the first one. Ok is false for an address to which neither a secret nor a token may be sent.
 func find(address, base string, host func(centre) string) (c centre, ok bool) {
-	u, err := url.Parse(address)
-	inside := err == nil && base != "" && (address == base || strings.HasPrefix(address, base+"/")) && u.RawQuery == "" && u.Fragment == "" &&
-		path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
+	inside := providers.Below(base, address)
 	for _, c := range centres() {
 		if address == host(c) || inside && path.Base(address) == c.key {
 			return c, true
@@ -132,19 +115,18 @@ func find(address, base string, host func(centre) string) (c centre, ok bool) {
 	return centres()[0], inside
 }
 
-// atHost is the data centre of a token host.
-func (cfg Config) atHost(server string) (centre, bool) {
-	return find(server, cfg.AccountsBaseURL, func(c centre) string { return c.accounts })
-}
-
 // trustsDomain says whether an account's token may be sent to an API domain.
 func (cfg Config) trustsDomain(domain string) bool {
 	_, ok := find(domain, cfg.APIBaseURL, func(c centre) string { return c.api })
 	return ok
 }
 
-// api is the address of an account's API, without a slash at its end. Where a grant named none, it is the token host's.
-func (cfg Config) api(account providers.Account) string {
-	c, _ := cfg.atHost(account.AuthServer)
-	return cmp.Or(account.APIDomain, cfg.APIBaseURL, c.api)
+// source makes the source of an account. Where a grant named no API domain, it is that of the token host's data centre.
+func (cfg Config) source(account providers.Account, client *http.Client) *contacts {
+	c, _ := find(account.AuthServer, cfg.AuthBaseURL, func(c centre) string { return c.accounts })
+	api := &providers.API{
+		Provider: "zoho", BaseURL: cmp.Or(cfg.APIBaseURL, c.api), Timeout: cfg.Timeout, Trusts: cfg.trustsDomain, Told: told, Refine: refine,
+		Usage: providers.UsageHeaders{DailyRemaining: headerCredits},
+	}
+	return &contacts{Caller: api.For(account, client), cfg: cfg}
 }
