@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at posit
 
 // order creates the job of an export.
 func (c *contacts) order(ctx context.Context, page int) (job string, err error) {
-	query := map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": append([]string{"id"}, namesOf(c.fields)...), "page": page}
+	query := map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": slices.Concat(append(c.names, []string{"id"})...), "page": page}
 	ask := providers.Ask{
 		Op: "order an export", Method: http.MethodPost, Path: "/crm/bulk/v8/read", Body: map[string]any{"file_type": "csv", "query": query},
 		Usage: providers.Usage{Spent: 50},

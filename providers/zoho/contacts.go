@@ -174,13 +174,12 @@ func query(at position, names []string, limit int) providers.Ask {
 
 // read reads the page at a position.
 func (c *contacts) read(ctx context.Context, req providers.ListRequest, at position) (page providers.Page, err error) {
-	ask := listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
-	switch at.Way {
-	case Bulk:
+	if at.Way == Bulk {
 		return c.bulk(ctx, req, at)
-	case Keyset:
+	}
+	ask := listing(req, at, c.names[0], min(cmp.Or(req.Limit, maxPage), maxPage))
+	if at.Way == Keyset {
 		ask = query(at, c.names[0], min(cmp.Or(req.Limit, maxKeyset), maxKeyset))
-	case List, Auto:
 	}
 	changes := ask.Header != nil
 	body, err := c.send(ctx, ask)
@@ -303,10 +302,8 @@ func (c *contacts) CountContacts(ctx context.Context) (n int64, seen providers.O
 // 120 days [doc]. Its cursor is the number of a page: there are no tokens here.
 func (c *contacts) ListDeleted(ctx context.Context, from time.Time, cursor providers.Cursor) (page providers.DeletedPage, err error) {
 	c.seen = providers.Observation{}
-	number, err := strconv.ParseUint(cmp.Or(string(cursor), "1"), 10, 31)
-	if err != nil {
-		return page, &providers.Error{Kind: providers.CursorExpired, Op: "zoho: list deletions", Detail: "the stored cursor is not of this list"}
-	}
+	number, _ := strconv.ParseUint(string(cursor), 10, 31)
+	number = max(number, 1) // what is no cursor of ours is the beginning
 	q := url.Values{"type": {"all"}, "per_page": {strconv.Itoa(maxPage)}, "page": {strconv.FormatUint(number, 10)}}
 	ask := providers.Ask{Op: "list deletions", Path: "/crm/v8/Contacts/deleted", Query: q, Header: since(from)}
 	body, err := c.send(ctx, ask)

@@ -35,7 +35,10 @@ func refine(e *providers.Error, answer *providers.Answer, ask providers.Ask) {
 	token := ask.Query.Get("page_token") != "" && strings.Contains(string(answer.Body), "page_token")
 	switch code, status := e.Code, answer.Status; {
 	case status == http.StatusTooManyRequests, code == "TOO_MANY_REQUESTS", code == "RATE_LIMIT_EXCEEDED":
-		limited(e, answer)
+		e.Become(providers.RateLimited, "", between(5*time.Second, time.Minute)) // nothing says when to come back
+		if left := answer.Number(headerCredits); left != nil && *left <= 0 {
+			e.Become(providers.QuotaExhausted, "", time.Hour) // some come back each hour
+		}
 	case code == "TOKEN_BOUND_DATA_MISMATCH", code == "EXPIRED_VALUE", token && code == "INVALID_DATA":
 		e.Become(providers.CursorExpired, "", 0)
 	case ask.Header.Get(headerSince) != "" && (code == tooLong || code == "DISCRETE_PAGINATION_LIMIT_EXCEEDED"):
@@ -54,15 +57,6 @@ func refine(e *providers.Error, answer *providers.Answer, ask providers.Ask) {
 		e.Become(providers.Misconfigured, words.VariantRequest, 0)
 		e.RefreshFirst = true
 	}
-}
-
-// limited tells spent credits from too many calls at once, which the body doesn't. Nothing says when to come back.
-func limited(e *providers.Error, answer *providers.Answer) {
-	if left := answer.Number(headerCredits); left != nil && *left <= 0 {
-		e.Become(providers.QuotaExhausted, "", time.Hour) // some come back each hour
-		return
-	}
-	e.Become(providers.RateLimited, "", between(5*time.Second, time.Minute))
 }
 
 // between is a wait of a length that differs, so that callers come back one by one.

@@ -56,53 +56,35 @@ func (c *contacts) module(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var has, custom []field
-	for _, m := range providers.Items(providers.Dig(body, "fields")) {
-		kind := providers.Plain(m, "data_type")
-		f := field{name: providers.Plain(m, "api_name")}
-		if f.shape = shapeOf(f.name, kind); f.name == "" || slices.Contains(strings.Fields(left), kind) {
-			continue
-		}
-		if has = append(has, f); string(providers.Dig(m, "custom_field")) == "true" {
-			custom = append(custom, f)
-		}
-	}
 	wanted := append(strings.Fields(standard), c.cfg.Fields...)
 	place := func(f field) int { return slices.Index(wanted, f.name) }
-	has = slices.DeleteFunc(has, func(f field) bool { return place(f) < 0 })
-	slices.SortStableFunc(has, func(a, b field) int { return place(a) - place(b) })
-	slices.SortFunc(custom, func(a, b field) int { return strings.Compare(a.name, b.name) })
-	for _, f := range append(has, custom...) {
-		if !slices.Contains(c.fields, f) {
-			c.fields = append(c.fields, f)
+	var has, custom []field
+	for _, m := range providers.Items(providers.Dig(body, "fields")) {
+		name, kind := providers.Plain(m, "api_name"), providers.Plain(m, "data_type")
+		f := field{name, shapeOf(name, kind)}
+		switch {
+		case name == "" || slices.Contains(strings.Fields(left), kind):
+		case string(providers.Dig(m, "custom_field")) == "true":
+			custom = append(custom, f)
+		case place(f) >= 0:
+			has = append(has, f)
 		}
 	}
-	if len(c.fields) == 0 {
+	slices.SortFunc(has, func(a, b field) int { return place(a) - place(b) })
+	slices.SortFunc(custom, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	if c.fields = slices.Compact(append(has, custom...)); len(c.fields) == 0 {
 		return c.Unexpected(ask, "the answer names no field of contacts")
 	}
-	for part := range slices.Chunk(c.fields, maxNames) {
-		c.names = append(c.names, namesOf(part))
+	names := make([]string, len(c.fields))
+	for i, f := range c.fields {
+		names[i] = f.name
 	}
+	c.names = slices.Collect(slices.Chunk(names, maxNames))
 	return nil
-}
-
-func namesOf(fields []field) (names []string) {
-	for _, f := range fields {
-		names = append(names, f.name)
-	}
-	return names
 }
 
 // record is what came of a contact. Any member may be null or missing.
 type record map[string]jsontext.Value
-
-// separator is what an export has between choices: tags are the ones with a comma [?].
-func (f field) separator() string {
-	if f.name == "Tag" {
-		return ","
-	}
-	return ";"
-}
 
 // reader makes a contact of one record. More holds the members that were read apart, by id; nil: none were. A record
 // that is missing there went between the two calls: it is called deleted, which the engine confirms. The error is a
@@ -114,16 +96,14 @@ func (c *contacts) reader(more map[string]record) func(raw jsontext.Value) (prov
 			return providers.Contact{}, err
 		}
 		id := cmp.Or(providers.Plain(r["id"]), providers.Plain(r["Id"])) // as exports have it [seen]
-		if id == "" {
-			return providers.Contact{}, &providers.RecordError{Reason: "no_id"}
-		}
 		values := make(map[string]any, len(c.fields))
 		for _, f := range c.fields {
 			raw, ok := r[f.name]
 			if !ok {
 				raw = more[id][f.name]
 			}
-			if v := f.shape.Value(raw, f.separator()); v != nil {
+			between := map[bool]string{true: ",", false: ";"}[f.name == "Tag"] // choices in an export [?]
+			if v := f.shape.Value(raw, between); v != nil {
 				values[f.name] = v
 			}
 		}
@@ -160,15 +140,11 @@ func build(id string, values map[string]any) (_ providers.Contact, bad error) {
 		Phones:         addresses("Phone", "work", "Mobile", "mobile", "Home_Phone", "home", "Other_Phone", "other", "Fax", "fax"),
 		OrganizationID: take("Account_Name"), OwnerID: take("Owner"), JobTitle: take("Title"),
 	}
-	contact.Name = cmp.Or(contact.Name, strings.TrimSpace(contact.FirstName+" "+contact.LastName))
 	contact.CreatedAt, _ = providers.ParseTime(take("Created_Time")) // nothing is decided by it
-	changed := take("Modified_Time")
 	var err error
-	if contact.UpdatedAt, err = providers.ParseTime(changed); err != nil {
-		bad = &providers.RecordError{Reason: "bad_time", Field: "Modified_Time", Detail: changed}
-	}
+	contact.UpdatedAt, err = providers.RecordTime("Modified_Time", take("Modified_Time"))
 	if len(values) > 0 {
-		contact.CustomFields, err = json.Marshal(values, json.Deterministic(true))
+		contact.CustomFields, _ = json.Marshal(values, json.Deterministic(true)) // texts, bools and JSON that was read
 	}
 	return contact, cmp.Or(bad, err)
 }
