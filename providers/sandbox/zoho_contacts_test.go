@@ -268,7 +268,7 @@ func TestZohoMerge(t *testing.T) {
 	b.sandbox.Advance(time.Minute)
 	require.NoError(t, b.zoho.Merge(0, winner, loser))
 	require.Equal(t, []string{"3:recycle"}, b.deleted(""))
-	require.True(t, midday.Add(time.Minute).Equal(b.list("ids="+winner).Data[0].modified(t)))
+	require.True(t, midday.Add(time.Minute).Equal(b.list("ids=" + winner).Data[0].modified(t)))
 	require.ErrorContains(t, b.zoho.Merge(0, winner, loser), "two living contacts")
 	require.ErrorContains(t, b.zoho.Merge(0, winner, winner), "two living contacts")
 }
