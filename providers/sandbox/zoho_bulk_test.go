@@ -198,7 +198,6 @@ func TestZohoBulkReadWritesCSV(t *testing.T) {
 	}, rows[2])
 	require.Regexp(t, `^\d{18}$`, rows[0][3], "a lookup is its id")
 	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$`, rows[0][10])
-
 }
 
 func TestZohoBulkReadOfAllFieldsThatTheUserMaySee(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 const (
 	// creditsHeader tells what is left, once half of it is spent. [doc: API Limits]
-	creditsHeader = "X-API-CREDITS-REMAINING"
+	creditsHeader = "X-API-CREDITS-REMAINING" //nolint:gosec // a header's name, no secret
 	creditsWindow = 24 * time.Hour
 	// defaultCredits is the Standard edition's maximum. [doc: API Limits]
 	defaultCredits = 100_000

@@ -53,6 +53,7 @@ func TestZohoFields(t *testing.T) {
 	require.NotContains(t, fields["Legacy_Code"], "json_type")
 	require.NotContains(t, fields["Legacy_Code"], "length")
 	require.Equal(t, "geolocation", fields["Geo_Position"]["data_type"])
+	require.Equal(t, true, fields["Geo_Position"]["custom_field"])
 	read()
 	require.Equal(t, "legacy 1", contact["Legacy_Code"])
 	require.IsType(t, map[string]any{}, contact["Geo_Position"])

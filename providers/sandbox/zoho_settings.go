@@ -169,7 +169,7 @@ func (z *Zoho) checkSettings(s ZohoSettings) error {
 	if err := checkNumbers(s); err != nil {
 		return err
 	}
-	if err := s.WebhookSettings.check(); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	for _, word := range []struct {
