@@ -253,3 +253,36 @@ func TestZohoBulkReadRefusals(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, got.status)
 	require.Equal(t, "OAUTH_SCOPE_MISMATCH", errorCode(t, got.body))
 }
+
+// narrow takes so many writes and then fails, as for a client that went away.
+type narrow struct {
+	left, longest int
+}
+
+func (n *narrow) Write(b []byte) (int, error) {
+	n.longest = max(n.longest, len(b))
+	if n.left--; n.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(b), nil
+}
+
+func TestZohoBulkReadIsWrittenAsItIsMade(t *testing.T) {
+	t.Parallel()
+
+	s := sandbox.New(sandbox.Config{Contacts: 2_000_000})
+	defer s.Close()
+	z := s.Zoho()
+	require.NoError(t, z.Configure(func(s *sandbox.ZohoSettings) { s.BulkPolls, s.BulkPage = 0, 2_000_000 }))
+	call := zohoCall(t, s, z.IssueTokens(0).AccessToken)
+	var made strings.Builder
+	call(http.MethodPost, bulkReads, `{"query":{"module":{"api_name":"Contacts"}}}`, &made)
+	id := decode[struct {
+		Data []struct{ Details bulkJob }
+	}](t, made.String()).Data[0].Details.ID
+	call(http.MethodGet, bulkReads+"/"+id, "", io.Discard)
+	client := &narrow{left: 3}
+	require.PanicsWithError(t, http.ErrAbortHandler.Error(), func() { call(http.MethodGet, bulkReads+"/"+id+"/result", "", client) })
+	require.Equal(t, -1, client.left, "the rest of two million rows is not made")
+	require.Less(t, client.longest, 1<<20)
+}
