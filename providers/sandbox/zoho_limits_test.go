@@ -41,30 +41,47 @@ func TestZohoCredits(t *testing.T) {
 	require.Empty(t, creditsLeft(b.get("/crm/v8/org")))
 }
 
+// hold leaves a call unanswered until the sandbox closes.
+func (b *zohoBundle) hold(method, path string) {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.host+path, nil)
+	require.NoError(b.t, err)
+	r.Header.Set("Authorization", "Zoho-oauthtoken "+b.access)
+	before := b.zoho.InFlight()
+	go func() {
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	require.Eventually(b.t, func() bool { return b.zoho.InFlight() == before+1 && b.zoho.Orgs()[0].InFlightMax == before+1 }, time.Minute, time.Millisecond)
+}
+
 func TestZohoConcurrency(t *testing.T) {
 	t.Parallel()
 
 	b := zohoSetup(t, 3)
-	b.configure(func(s *sandbox.ZohoSettings) { s.Concurrency, s.LatencyMS = 2, 60_000 })
-	for range 2 {
-		go func() {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.host+"/crm/v8/org", nil)
-			if err != nil {
-				return
-			}
-			r.Header.Set("Authorization", "Zoho-oauthtoken "+b.access)
-			if response, err := http.DefaultClient.Do(r); err == nil {
-				_ = response.Body.Close()
-			}
-		}()
-	}
-	require.Eventually(t, func() bool { return b.zoho.Orgs()[0].InFlightMax == 2 }, time.Minute, time.Millisecond)
+	defer b.sandbox.Close()
+	b.configure(func(s *sandbox.ZohoSettings) { s.Concurrency, s.LatencyMS = 2, 600_000 })
+	b.hold(http.MethodGet, "/crm/v8/org")
+	b.hold(http.MethodGet, "/crm/v8/org")
 	refused := b.get("/crm/v8/org")
 	require.Equal(t, http.StatusTooManyRequests, refused.status)
 	require.Equal(t, "TOO_MANY_REQUESTS", errorCode(t, refused.body))
 	require.Empty(t, creditsLeft(refused), "nothing tells it from spent credits but this")
 	require.Equal(t, 0, b.zoho.Orgs()[0].CreditsUsed)
-	b.sandbox.Close()
+}
+
+func TestZohoConcurrencyOfHeavyCalls(t *testing.T) {
+	t.Parallel()
+
+	b := bareZoho(t, 3)
+	defer b.sandbox.Close()
+	b.configure(func(s *sandbox.ZohoSettings) { s.HeavyConcurrency, s.LatencyMS = 1, 600_000 })
+	b.hold(http.MethodGet, bulkReads+"/1")
+	b.configure(func(s *sandbox.ZohoSettings) { s.LatencyMS = 0 })
+	require.Equal(t, http.StatusTooManyRequests, b.coql("select id from Contacts where id > '0'").status)
+	require.Equal(t, http.StatusOK, b.get("/crm/v8/org").status, "others are not held back by it")
+	require.ErrorContains(t, b.zoho.Configure(func(s *sandbox.ZohoSettings) { s.HeavyConcurrency = -1 }), "heavy_concurrency")
 }
 
 func TestZohoListsCanBeLate(t *testing.T) {
