@@ -43,7 +43,7 @@ type zohoOrg struct {
 
 	contacts *records
 
-	inFlight, inFlightMax int // guarded by Zoho.mu
+	inFlight, inFlightMax, heavyInFlight int // guarded by Zoho.mu
 }
 
 // ZohoOrg is one of the organisations that can be connected.
@@ -229,7 +229,7 @@ func (z *Zoho) priced(cost func(*http.Request) int, scopes [][]string, h zohoHan
 			return
 		}
 		z.site.noteGrant(r, g.name())
-		leave, ok := z.occupy(g.org, settings.Concurrency)
+		leave, ok := z.occupy(g.org, isHeavy(routeOf(r)), settings)
 		if !ok {
 			z.site.count(func(n *tally) { n.RateLimited++ })
 			z.showCredits(w.Header(), g.org)

@@ -231,11 +231,8 @@ func (z *Zoho) readBulkJob(w http.ResponseWriter, r *http.Request, s zohoSession
 		"id": j.id, "operation": "read", "state": state, "created_by": j.org.minifiedUser(), "created_time": j.createdTime(), "file_type": "csv",
 		"query": map[string]any{"module": map[string]string{"api_name": contactsModule, "id": j.org.contactsModuleID()}, "fields": names, "page": j.page, "cvid": nil},
 	}
-	switch state {
-	case bulkCompleted:
+	if state == bulkCompleted {
 		detail["result"] = z.bulkResult(j)
-	case bulkFailed:
-		detail["result"] = map[string]any{"error_message": newZohoError("INTERNAL_ERROR", "the job failed", nil)} // [?]
 	}
 	writeZoho(w, http.StatusOK, map[string]any{"data": []any{detail}})
 }

@@ -56,18 +56,7 @@ func (z *Zoho) listContacts(w http.ResponseWriter, r *http.Request, s zohoSessio
 			expires: z.sandbox.Now().Add(pageTokenLife).Unix(),
 		}, bound(r, s))
 	}
-	switch quirk(r) {
-	case FaultRepeatCursor:
-		if q.token != "" {
-			next, more = q.token, true
-		}
-	case FaultNoCursor:
-		next = ""
-	case FaultHalfPage:
-		found = found[:len(found)/2]
-	case FaultEmptyList:
-		found = nil
-	}
+	found, more, next = distortPage(quirk(r), q, found, more, next)
 	if !s.settings.PageTokens {
 		next = ""
 	}
@@ -76,6 +65,21 @@ func (z *Zoho) listContacts(w http.ResponseWriter, r *http.Request, s zohoSessio
 		return
 	}
 	z.writePage(w, q, s, found, more, next)
+}
+
+// distortPage plays the faults of a list.
+func distortPage(fault Kind, q zohoQuestion, found []record, more bool, next string) ([]record, bool, string) {
+	switch {
+	case fault == FaultRepeatCursor && q.token != "":
+		return found, true, q.token
+	case fault == FaultNoCursor:
+		return found, more, ""
+	case fault == FaultHalfPage:
+		return found[:len(found)/2], more, next
+	case fault == FaultEmptyList:
+		return nil, false, ""
+	}
+	return found, more, next
 }
 
 // nothing is the status of an empty list, which has no body. [doc]
@@ -106,7 +110,7 @@ func (z *Zoho) writePage(w http.ResponseWriter, q zohoQuestion, s zohoSession, f
 	b = append(b, `],"info":`...)
 	b = append(b, encoded(info)...)
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_, _ = w.Write(append(b, '}')) //nolint:gosec // JSON, as its type says
+	_, _ = w.Write(append(b, '}'))
 }
 
 // find answers a question that was understood.
@@ -330,7 +334,7 @@ func (z *Zoho) readContact(w http.ResponseWriter, r *http.Request, s zohoSession
 	var view contactView
 	b := view.appendContact([]byte(`{"data":[`), s.org, found, q.fields)
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_, _ = w.Write(append(b, "]}"...)) //nolint:gosec // JSON, as its type says
+	_, _ = w.Write(append(b, "]}"...))
 }
 
 // absent answers for a contact that is not there; which way the live API does it

@@ -20,6 +20,7 @@ func (f zohoField) custom() bool { return customFields[f.name] }
 var customFields = map[string]bool{
 	"Custom_Notes": true, "Interests": true, "Customer_Since": true, "Score": true, "Annual_Spend": true,
 	"VIP_Member": true, "External_Ref": true, "Lifetime_Value": true, "Source_Detail": true,
+	"Legacy_Code": true, "Geo_Position": true,
 }
 
 // zohoFields are the fields of Contacts in the order of the metadata: the default

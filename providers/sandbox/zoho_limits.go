@@ -4,12 +4,13 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 const (
 	// creditsHeader tells what is left, once half of it is spent. [doc: API Limits]
-	creditsHeader = "X-API-CREDITS-REMAINING"
+	creditsHeader = "X-API-CREDITS-REMAINING" //nolint:gosec // a header's name, no secret
 	creditsWindow = 24 * time.Hour
 	// defaultCredits is the Standard edition's maximum. [doc: API Limits]
 	defaultCredits = 100_000
@@ -90,19 +91,32 @@ func (z *Zoho) creditsLeft(header http.Header, s *spending) {
 	}
 }
 
-// occupy takes one of the org's places for calls in flight, if there is one.
-func (z *Zoho) occupy(o *zohoOrg, allowed int) (leave func(), ok bool) {
+// isHeavy says whether calls of a route have a limit of their own besides.
+func isHeavy(route string) bool {
+	return route == "/crm/v8/coql" || strings.HasPrefix(route, "/crm/bulk/")
+}
+
+// occupy takes one of the org's places for calls in flight, if there is one, and
+// one of those for heavy calls too if the call is heavy.
+func (z *Zoho) occupy(o *zohoOrg, heavy bool, settings ZohoSettings) (leave func(), ok bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if allowed > 0 && o.inFlight >= allowed {
+	full := settings.Concurrency > 0 && o.inFlight >= settings.Concurrency
+	if full || heavy && settings.HeavyConcurrency > 0 && o.heavyInFlight >= settings.HeavyConcurrency {
 		return nil, false
 	}
+	weight := 0
+	if heavy {
+		weight = 1
+	}
 	o.inFlight++
+	o.heavyInFlight += weight
 	o.inFlightMax = max(o.inFlightMax, o.inFlight)
 	return func() {
 		z.mu.Lock()
 		defer z.mu.Unlock()
 		o.inFlight--
+		o.heavyInFlight -= weight
 	}, true
 }
 

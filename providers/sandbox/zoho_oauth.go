@@ -112,7 +112,7 @@ func (z *Zoho) checkClient(r *http.Request, settings ZohoSettings) *zohoRefusal 
 		return &refused
 	}
 	known, trusted := z.auth.isClient(r.Form.Get("client_id"), r.Form.Get("client_secret"), dcOf(r))
-	word := ""
+	var word string
 	switch {
 	case !known, !settings.MultiDC && dcOf(r) != homeDC:
 		word = "invalid_client"
@@ -226,7 +226,7 @@ func (z *Zoho) authorize(w http.ResponseWriter, r *http.Request) {
 	if settings.AutoConsent {
 		o, err := z.org(settings.ConsentOrg)
 		if err == nil && o.dc != dcOf(r) {
-			http.Redirect(w, r, z.accountsHost(r, o.dc)+"/oauth/v2/auth?"+r.URL.RawQuery, http.StatusFound)
+			http.Redirect(w, r, z.accountsHost(r, o.dc)+"/oauth/v2/auth?"+r.URL.RawQuery, http.StatusFound) //nolint:gosec // to a host of our own
 			return
 		}
 		z.sendBack(w, r, query, settings.ConsentOrg, scopes)

@@ -47,6 +47,9 @@ type ZohoSettings struct {
 	// Concurrency is how many API calls an org may have in flight; 0 means any
 	// number.
 	Concurrency int `json:"concurrency"`
+	// HeavyConcurrency is how many of them may be COQL or bulk reads; 0 means any
+	// number. [doc: API Limits]
+	HeavyConcurrency int `json:"heavy_concurrency"`
 	// PageLimit caps a page whatever the client asks; 0 means 200.
 	PageLimit int `json:"page_limit"`
 	// ListLimit is how many records a walk by page_token or by COQL's offset
@@ -133,7 +136,7 @@ func defaultZohoSettings() ZohoSettings {
 		ConsentOrg: DefaultOrg, MultiDC: true, TokenLifeSeconds: 3600,
 		ExpiresIn: ExpiresInSeconds, RefreshTokenInAnswer: Omitted,
 		RefreshesPerWindow: 10, LiveAccessTokens: 30, RefreshTokensPerUser: 20,
-		Concurrency: 10, ListLimit: 100_000, PageTokens: true, UnchangedStatus: 304, AbsentStatus: 204,
+		Concurrency: 10, HeavyConcurrency: 10, ListLimit: 100_000, PageTokens: true, UnchangedStatus: 304, AbsentStatus: 204,
 		UnknownFields: FieldsDrop, ErrorForm: ErrorFlat, OrgType: "Production",
 		BulkPage: 200_000, BulkPolls: 2, BulkFirstState: "ADDED", BulkIDHeader: "Id",
 		Webhooks: true, WatchErrorStatus: 400, WebhookWords: WordsSQL,
@@ -169,7 +172,7 @@ func (z *Zoho) checkSettings(s ZohoSettings) error {
 	if err := checkNumbers(s); err != nil {
 		return err
 	}
-	if err := s.WebhookSettings.check(); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	for _, word := range []struct {
@@ -201,9 +204,9 @@ func (z *Zoho) checkSettings(s ZohoSettings) error {
 
 func checkNumbers(s ZohoSettings) error {
 	switch {
-	case min(s.LatencyMS, s.Concurrency, s.PageLimit, s.RefreshesPerWindow, s.BulkPolls, s.BulkMS) < 0,
+	case min(s.LatencyMS, s.Concurrency, s.HeavyConcurrency, s.PageLimit, s.RefreshesPerWindow, s.BulkPolls, s.BulkMS) < 0,
 		min(s.Visible, s.ListLagSeconds, s.GrantSeconds) < 0:
-		return errors.New("latency_ms, concurrency, page_limit, refreshes_per_window, bulk_polls, bulk_ms, visible, list_lag_seconds and grant_seconds must not be negative")
+		return errors.New("latency_ms, concurrency, heavy_concurrency, page_limit, refreshes_per_window, bulk_polls, bulk_ms, visible, list_lag_seconds and grant_seconds must not be negative")
 	case min(s.TokenLifeSeconds, s.ListLimit, s.BulkPage, s.LiveAccessTokens, s.RefreshTokensPerUser) < 1:
 		return errors.New("token_life_seconds, list_limit, bulk_page, live_access_tokens and refresh_tokens_per_user must be at least 1")
 	case s.UnchangedStatus != 304 && s.UnchangedStatus != 204:

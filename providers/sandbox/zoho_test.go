@@ -188,22 +188,17 @@ func (b *zohoBundle) number(id string) int64 {
 	return n - base
 }
 
-// zohoPerson is a contact to put.
-func (b *zohoBundle) zohoPerson(n int64, modified string) string {
-	return fmt.Sprintf(`{"id":%q,"Last_Name":"Person %d","Created_Time":"2011-05-01T00:00:00Z","Modified_Time":%s}`, b.zoho.ContactID(0, n), n, modified)
-}
-
-// exchanged posts to an accounts host with our app's credentials.
-func (b *zohoBundle) post(host, path string, fields url.Values) answer {
+// post asks an accounts host for tokens with our app's credentials.
+func (b *zohoBundle) post(host string, fields url.Values) answer {
 	b.t.Helper()
 	form := url.Values{"client_id": {sandbox.DefaultClientID}, "client_secret": {sandbox.DefaultClientSecret}}
 	maps.Copy(form, fields)
-	return b.send(http.MethodPost, host+path, "application/x-www-form-urlencoded", form.Encode(), nil)
+	return b.send(http.MethodPost, host+"/oauth/v2/token", "application/x-www-form-urlencoded", form.Encode(), nil)
 }
 
 func (b *zohoBundle) refreshAt(host, token string) answer {
 	b.t.Helper()
-	return b.post(host, "/oauth/v2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+	return b.post(host, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 }
 
 // errorCode is the code of an error of the API in any of its forms.
