@@ -22,7 +22,7 @@ func (cfg Config) oauth() *providers.OAuth {
 	main := cmp.Or(cfg.AuthBaseURL, centres()[0].accounts) // users of other data centres are sent on [doc]
 	host, _ := cfg.tokenHost(main)
 	endpoint := oauth2.Endpoint{AuthURL: main + "/oauth/v2/auth", TokenURL: host.TokenURL, AuthStyle: oauth2.AuthStyleInParams}
-	o := cfg.App.OAuth(endpoint, host.RevokeURL, strings.Join([]string{ // with commas between [doc]
+	o := cfg.OAuth(endpoint, host.RevokeURL, strings.Join([]string{ // with commas between [doc]
 		"ZohoCRM.modules.contacts.READ", "ZohoCRM.settings.fields.READ", "ZohoCRM.org.READ", "ZohoCRM.users.READ",
 		"ZohoCRM.coql.READ", "ZohoCRM.bulk.READ", "ZohoCRM.notifications.ALL",
 	}, ","))
