@@ -112,6 +112,9 @@ func (d *devServer) start(ctx context.Context, cfg *config, log zerolog.Logger, 
 		return err
 	}
 	d.fakes = sandbox.New(sandbox.Config{BaseURL: d.base, Contacts: contacts}) //nolint:contextcheck // it ends by Close
+	if err := d.fakes.HubSpot().Configure(func(s *sandbox.HubSpotSettings) { s.WebhookTarget = d.base + "/webhooks/hubspot" }); err != nil {
+		return fmt.Errorf("set up the sandbox: %w", err)
+	}
 	d.real = useSandbox(cfg, d.base)
 	cfg.PublicURL, cfg.DashboardURL, cfg.ListenAddr = webURL(d.base), "", listenAddr(listener.Addr().String())
 	if err := migrateDev(ctx, cfg, log); err != nil {

@@ -25,10 +25,14 @@ func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) 
 		q.Set("sort_by", "update_time")
 		q.Set("updated_since", req.UpdatedSince.UTC().Format("2006-01-02T15:04:05Z")) // a fraction is refused [seen]
 	}
-	return c.List(ctx, providers.Ask{Op: "list contacts", Path: pathPersons, Query: q, Cursor: req.Cursor}, read)
+	return c.List(ctx, providers.Ask{
+		Op: "list contacts", Path: pathPersons, Query: q, Cursor: req.Cursor, Usage: providers.Usage{Spent: 10},
+	}, read)
 }
 
 // ReadContact implements [providers.ContactSource]: 1 token [spec].
 func (c *contacts) ReadContact(ctx context.Context, id string) (providers.Contact, providers.Observation, error) {
-	return c.ReadOne(ctx, providers.Ask{Op: "read contact", Path: pathPersons + "/" + url.PathEscape(id)}, id, read)
+	return c.ReadOne(ctx, providers.Ask{
+		Op: "read contact", Path: pathPersons + "/" + url.PathEscape(id), Usage: providers.Usage{Spent: 1},
+	}, id, read)
 }

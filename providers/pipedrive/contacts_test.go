@@ -82,10 +82,10 @@ func TestUsageIsWhatTheHeadersSay(t *testing.T) {
 		return page.Observation
 	}
 	n := func(n int64) *int64 { return &n }
-	require.Equal(t, providers.Observation{}, read(nil), "silence is silence")
+	require.Equal(t, providers.Observation{Usage: providers.Usage{Spent: 10}}, read(nil), "silence is silence, beside the price")
 	require.Equal(t, providers.Observation{
 		Date:  time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
-		Usage: providers.Usage{BurstLimit: n(80), BurstWindow: 2 * time.Second, BurstRemaining: n(79), DailyLimit: n(30_000), DailyRemaining: n(0)},
+		Usage: providers.Usage{Spent: 10, BurstLimit: n(80), BurstWindow: 2 * time.Second, BurstRemaining: n(79), DailyLimit: n(30_000), DailyRemaining: n(0)},
 	}, read(http.Header{
 		"Date": {"Tue, 24 Nov 2026 10:00:00 GMT"}, "X-Ratelimit-Limit": {"80"}, "X-Ratelimit-Remaining": {"79"},
 		"X-Daily-Ratelimit-Token-Limit": {"30000"}, "X-Daily-Ratelimit-Token-Remaining": {"0"},
