@@ -122,7 +122,7 @@ func DataCentres() (keys []string) {
 // base; base itself is of the first one. Ok is false for an address to which neither a secret nor a token may be sent.
 func find(address, base string, host func(centre) string) (c centre, ok bool) {
 	u, err := url.Parse(address)
-	inside := err == nil && base != "" && (address == base || strings.HasPrefix(address, base+"/")) && u.RawQuery == "" && u.Fragment == "" &&
+	inside := err == nil && base != "" && (address == base || strings.HasPrefix(address, base+"/")) && !strings.ContainsAny(address, "?#") &&
 		path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
 	for _, c := range centres() {
 		if address == host(c) || inside && path.Base(address) == c.key {
