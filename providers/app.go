@@ -51,11 +51,11 @@ func (a App) OAuth(endpoint oauth2.Endpoint, revokeURL string, scopes ...string)
 // Below reports whether an address is base itself or a plain path below it: without a query, and without dots or doubled
 // slashes that would lead out of it. Nothing is below an empty base.
 func Below(base, address string) bool {
-	if base == "" || address != base && !strings.HasPrefix(address, base+"/") {
+	if base == "" || address != base && !strings.HasPrefix(address, base+"/") || strings.ContainsAny(address, "?#") {
 		return false
 	}
 	u, err := url.Parse(address)
-	return err == nil && u.RawQuery == "" && u.Fragment == "" && path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
+	return err == nil && path.Clean("/"+u.Path) == "/"+strings.TrimLeft(u.Path, "/")
 }
 
 // Host reports whether an address is https and a host that ends in suffix, such as ".example.com", and nothing more: no
