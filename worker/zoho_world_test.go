@@ -98,9 +98,15 @@ func (w *zohoWorld) process(t *testing.T) {
 	w.worker = w.newWorker(t)
 }
 
-// age lets the stored access token look as if it ended so long ago.
+// age lets the stored access token look as if it ended so long ago, once the running worker's round of renewals is over:
+// that would be quicker.
 func (w *zohoWorld) age(t *testing.T, ago time.Duration) {
 	t.Helper()
+	require.Eventually(t, func() bool {
+		var rounds int
+		require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT count(*) FROM river.river_job WHERE kind = 'token_refresh' AND state = 'completed'`).Scan(&rounds))
+		return rounds > 0
+	}, 20*time.Second, 10*time.Millisecond)
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET expires_at = now() - $1::interval WHERE id = $2`, ago, w.id)
 	require.NoError(t, err)
 }
