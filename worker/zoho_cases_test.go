@@ -165,7 +165,7 @@ func twoThousandIsNotTheEnd(t *testing.T) {
 			Status: http.StatusBadRequest,
 			Body:   `{"code":"DISCRETE_PAGINATION_LIMIT_EXCEEDED","details":{"limit":2000},"message":"use page_token","status":"error"}`,
 		}
-		w.line.play(zohoContacts, append(make([]*sandbox.Answer, 10), refusal, refusal)...)
+		w.line.play(append(make([]*sandbox.Answer, 10), refusal, refusal)...)
 		w.start(t)
 		run := w.sync(t, store.Full)
 		require.Equal(t, store.Failed, run.Status)
@@ -183,7 +183,7 @@ func timesOfEveryOffset(t *testing.T) {
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET watermark = $1, window_end = $1, deleted_until = now() WHERE id = $2`, mark, w.id)
 	require.NoError(t, err)
 	page := zohoAnswers(t, "zo-02")[0]
-	w.line.play(zohoContacts, page, page) // whether anything changed is asked first
+	w.line.play(page, page) // whether anything changed is asked first
 	w.start(t)
 	run := w.sync(t, store.Incremental)
 	require.Equal(t, store.Finished, *run.Outcome)
@@ -217,7 +217,7 @@ func anExpiredTokenIsNotEmpty(t *testing.T) {
 				require.NoError(t, w.zoho.Put(0, `{"id":"`+id+`","Last_Name":"N1","Modified_Time":"`+time.Now().UTC().Format(time.RFC3339)+`"}`))
 				w.line.forget()
 				kind := map[bool]string{true: store.Full, false: store.Incremental}[at >= 0]
-				w.line.play(zohoContacts, append(make([]*sandbox.Answer, max(at, 0)), &refused)...)
+				w.line.play(append(make([]*sandbox.Answer, max(at, 0)), &refused)...)
 
 				run := w.sync(t, kind)
 				require.Equal(t, store.Finished, *run.Outcome)
@@ -380,7 +380,7 @@ func moreThanFiftyFields(t *testing.T) {
 			if !c.Query.Has("ids") {
 				r["id"] = ids[i]
 			}
-			for _, name := range strings.Split(c.Query.Get("fields"), ",") {
+			for name := range strings.SplitSeq(c.Query.Get("fields"), ",") {
 				r[name] = name + " of " + r["id"]
 			}
 			data = append(data, r)
@@ -459,7 +459,7 @@ func aTokenThatAgesInAPause(t *testing.T) {
 	require.NoError(t, w.zoho.Configure(func(s *sandbox.ZohoSettings) { s.PageLimit = 10 }))
 	answers := zohoAnswers(t, "zo-13")
 	require.Len(t, answers, 2)
-	w.line.play(zohoContacts, nil, answers[0], answers[1])
+	w.line.play(nil, answers[0], answers[1])
 	w.start(t)
 	run := w.until(t, w.enqueue(t, store.Full).ID, func(r store.Run) bool { return r.WaitingUntil != nil })
 	require.Equal(t, "rate_limited", *run.WaitingReason)
@@ -495,7 +495,7 @@ func aStalePageToken(t *testing.T) {
 			w.line.forget()
 			stale := zohoAnswers(t, "zo-15")[0]
 			for range times {
-				w.line.play(zohoContacts, append(make([]*sandbox.Answer, 6), stale)...)
+				w.line.play(append(make([]*sandbox.Answer, 6), stale)...)
 			}
 			run := w.sync(t, store.Full)
 			require.Zero(t, run.RecordsDeleted+run.RecordsCreated+run.RecordsUpdated)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -144,14 +145,14 @@ type zohoLine struct {
 	serve   map[string]func(zohoCall) sandbox.Answer
 }
 
-// play gives a path's next answers; nil lets the fake answer.
-func (l *zohoLine) play(path string, answers ...*sandbox.Answer) {
+// play gives the next answers to lists of contacts; nil lets the fake answer.
+func (l *zohoLine) play(answers ...*sandbox.Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.answers == nil {
 		l.answers = map[string][]*sandbox.Answer{}
 	}
-	l.answers[path] = append(l.answers[path], answers...)
+	l.answers[zohoContacts] = append(l.answers[zohoContacts], answers...)
 }
 
 // always answers a path in the fake's place.
@@ -215,9 +216,7 @@ func (l *zohoLine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	if a.Status != 0 {
 		w.WriteHeader(a.Status)
 	}
