@@ -59,7 +59,7 @@ type Ask struct {
 
 	Cursor  Cursor // the provider's own, sent as [Layout.Cursor]: 400 means that it has expired
 	Record  bool   // it is about one record: 404 means that there is none
-	Nothing bool   // 204 and 304 are good answers: there is nothing, and no body
+	Nothing bool   // 204 is a good answer, and 304 to If-Modified-Since: there is nothing, and no body
 	Usage   Usage  // what is known beforehand: the call's price, or a limit of its own that no header tells
 }
 
@@ -95,7 +95,8 @@ func (c *Caller) Ask(ctx context.Context, ask Ask, v any) (Observation, error) {
 		return Observation{}, err
 	}
 	seen := Observation{Date: answer.Date(), Usage: c.api.Usage.read(answer, ask.Usage)}
-	if ask.Nothing && (answer.Status == http.StatusNoContent || answer.Status == http.StatusNotModified) {
+	unchanged := answer.Status == http.StatusNotModified && ask.Header.Get("If-Modified-Since") != "" // else it is no answer
+	if ask.Nothing && (answer.Status == http.StatusNoContent || unchanged) {
 		return seen, nil
 	}
 	if e := c.judge(answer, ask); e != nil {

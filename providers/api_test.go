@@ -192,9 +192,11 @@ func TestQuestions(t *testing.T) {
 
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified} {
 		w.status, w.body = status, ""
-		_, err := c.Ask(t.Context(), providers.Ask{Op: "list", Nothing: true}, &body)
+		_, err := c.Ask(t.Context(), providers.Ask{Op: "list", Nothing: true, Header: http.Header{"If-Modified-Since": {"2026-11-24T10:00:00Z"}}}, &body)
 		require.NoError(t, err)
 	}
+	_, err := c.Ask(t.Context(), providers.Ask{Op: "list", Nothing: true}, &body)
+	require.Equal(t, providers.Misconfigured, providers.KindOf(err), "304 to a question that named no time is no answer")
 }
 
 func TestUsageIsReadFromHeaders(t *testing.T) {

@@ -53,7 +53,7 @@ func refine(e *providers.Error, answer *providers.Answer, ask providers.Ask) {
 		e.Become(providers.Blocked, words.VariantPermission, 0)
 	case ask.Record && (code == "INVALID_DATA" || code == "RESOURCE_NOT_FOUND" || code == "NOT_SUBSCRIBED"):
 		e.Become(providers.NotFound, "", 0)
-	case status == http.StatusNotFound && e.Kind != providers.NotFound, code == "INVALID_MODULE": // hidden, or another host by now
+	case status == http.StatusNotFound && e.Kind != providers.NotFound, code == "INVALID_MODULE", code == "INVALID_URL_PATTERN": // hidden, or another host by now
 		e.Become(providers.Misconfigured, words.VariantRequest, 0)
 		e.RefreshFirst = true
 	}
