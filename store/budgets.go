@@ -55,18 +55,6 @@ const addSpending = `
 INSERT INTO rate_spending AS s (provider, external_account_id, hour, spent) VALUES ($1, $2, date_trunc('hour', now()), $3)
 ON CONFLICT (provider, external_account_id, hour) DO UPDATE SET spent = s.spent + excluded.spent`
 
-const readSpending = `
-SELECT coalesce(sum(spent), 0)::bigint FROM rate_spending
-WHERE provider = $1 AND external_account_id = $2 AND hour > now() - interval '24 hours'`
-
-// Spending is what our calls have cost an account in the last 24 hours, in the provider's unit, by whole hours.
-func (s *Store) Spending(ctx context.Context, provider, account string) (spent int64, err error) {
-	if err := s.pool.QueryRow(ctx, readSpending, provider, account).Scan(&spent); err != nil {
-		return 0, fmt.Errorf("read spending: %w", err)
-	}
-	return spent, nil
-}
-
 // NoteUsage notes what answers said of an account's limits, and what they cost it; done ends a row of refusals.
 func (s *Store) NoteUsage(ctx context.Context, tx pgx.Tx, provider, account string, u providers.Usage, done bool) error {
 	var window *int64

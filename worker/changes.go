@@ -48,19 +48,13 @@ func (w *changesWorker) Work(ctx context.Context, job *river.Job[jobs.ChangesArg
 
 func (e *engine) workChanges(ctx context.Context, claim store.ChangesClaim) error {
 	r := newChangeReader(e, claim)
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	kept := make(chan struct{})
-	go func() {
-		defer close(kept)
-		r.keepLease(work, stop)
-	}()
-	wait, err := r.run(work)
-	if cause := context.Cause(work); err != nil && errors.Is(cause, store.ErrLost) {
-		err = cause
-	}
-	stop(nil)
-	<-kept
+	var wait time.Duration
+	renew := func(ctx context.Context) error { return e.Store.RenewChanges(ctx, claim) }
+	err := underLease(ctx, e.Spans.Renew, renew, func(ctx context.Context) (err error) {
+		wait, err = r.run(ctx)
+		return err
+	})
+	r.close()
 	return r.settle(ctx, wait, err)
 }
 
@@ -73,31 +67,13 @@ type changeReader struct {
 
 func newChangeReader(e *engine, c store.ChangesClaim) *changeReader {
 	return &changeReader{queue: c, slice: &slice{
-		engine: e, claim: store.Claim{IntegrationID: c.IntegrationID, TenantID: c.TenantID, Job: c.Job}, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
+		engine: e, jobQueue: jobs.QueueChanges, claim: store.Claim{IntegrationID: c.IntegrationID, TenantID: c.TenantID, Job: c.Job}, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
 		log: e.Log.With().Stringer("integration_id", c.IntegrationID).Stringer("tenant_id", c.TenantID).Int64("job_id", c.Job).Logger(),
 	}}
 }
 
-// keepLease renews the slice's lease until work ends, and ends work when the lease is lost.
-func (r *changeReader) keepLease(work context.Context, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(r.engine.Spans.Renew)
-	defer tick.Stop()
-	for {
-		select {
-		case <-work.Done():
-			return
-		case <-tick.C:
-		}
-		if err := r.engine.Store.RenewChanges(work, r.queue); errors.Is(err, store.ErrLost) {
-			stop(fmt.Errorf("renew: %w", err))
-			return
-		}
-	}
-}
-
 // run reads what is due. It returns how long the next record has to wait.
 func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) {
-	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return 0, err
 	}
@@ -129,7 +105,7 @@ func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) 
 		if r.pace.belowReserve() {
 			return 0, &waitError{store.Wait{For: r.untilQuotaReset() + spread(time.Minute), Reason: words.WaitReserve}}
 		}
-		if over, err := r.overChanges(ctx); err != nil || over {
+		if over, err := r.over(ctx); err != nil || over {
 			return 0, err
 		}
 	}
@@ -149,18 +125,6 @@ func (r *changeReader) yieldToRun(ctx context.Context) (flooded bool, err error)
 		r.log.Info().Int64("records", replaced).Msg("many records have changed; a run reads them instead")
 	}
 	return wait > 0, nil
-}
-
-// overChanges reports whether the slice should yield before its next record.
-func (r *changeReader) overChanges(ctx context.Context) (bool, error) {
-	elapsed := time.Since(r.began)
-	switch spans := r.engine.Spans; {
-	case r.engine.isStopping() || elapsed >= spans.Slice:
-		return true, nil
-	case elapsed < spans.Turn:
-		return false, nil
-	}
-	return r.engine.Store.JobsWait(ctx, jobs.QueueChanges)
 }
 
 // readChange reads a record by its id and stores what that says, again while another reader overlaps it.
@@ -245,11 +209,7 @@ func (r *changeReader) settleRefusal(ctx context.Context, e *providers.Error) er
 
 // refuse stops the integration, as a run does: the provider refuses a token that was just renewed.
 func (r *changeReader) refuse(ctx context.Context, e *providers.Error) error {
-	variant := e.Variant
-	if variant == "" {
-		variant = words.VariantRevoked
-	}
-	refused, err := r.engine.Store.RefuseTokens(ctx, r.queue.IntegrationID, r.client.Generation(), store.Refusal{Variant: variant, Detail: words.Redact(e.Detail)})
+	refused, err := r.engine.refuseTokens(ctx, r.queue.IntegrationID, r.client, e)
 	if err != nil {
 		return err
 	}
@@ -294,10 +254,8 @@ func (r *changeReader) giveBack(ctx context.Context, goesOn bool, w store.Wait, 
 		if err := r.engine.Store.HoldChanges(ctx, tx, r.queue); err != nil {
 			return err
 		}
-		if r.pace != nil && r.pace.hasAnswered() {
-			if err := r.engine.Store.NoteUsage(ctx, tx, r.provider.Name, r.account, r.pace.seen(), false); err != nil {
-				return err
-			}
+		if err := r.noteUsage(ctx, tx); err != nil {
+			return err
 		}
 		if first != nil {
 			if err := first(tx); err != nil {

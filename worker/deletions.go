@@ -20,19 +20,17 @@ func (s *slice) readDeleted(ctx context.Context) error {
 	cp := &s.claim.Checkpoint
 	lister, ok := s.source.(providers.DeletedLister)
 	since, due := s.deletedSince()
-	if ok && due && !cp.Reading.Done {
+	for ok && due && !cp.Reading.Done {
 		if cp.Reading.Since.IsZero() {
 			cp.Reading.Since = since
 		}
-		for !cp.Reading.Done {
-			if err := s.readDeletedPage(ctx, lister); err != nil {
-				return err
-			}
-			if over, err := s.over(ctx); err != nil {
-				return err
-			} else if over {
-				return errYield
-			}
+		if err := s.readDeletedPage(ctx, lister); err != nil {
+			return err
+		}
+		if over, err := s.over(ctx); err != nil {
+			return err
+		} else if over {
+			return errYield
 		}
 	}
 	if cp.ByCursor && !cp.Moved {
@@ -66,7 +64,7 @@ func (s *slice) readDeletedPage(ctx context.Context, lister providers.DeletedLis
 		return s.deletedError(err)
 	}
 	if page.Next != "" && page.Next == r.Cursor {
-		return &providers.Error{Kind: providers.SchemaChanged, Op: s.provider.Name + ": list deletions", Detail: "the cursor repeats: the same position came back as the next one"}
+		return repeats(s.provider.Name + ": list deletions")
 	}
 	for _, id := range page.ExternalIDs {
 		h := fnv.New64a()

@@ -1,12 +1,14 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
@@ -84,10 +86,8 @@ func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.T
 		if err := s.engine.Store.HoldFence(ctx, tx, s.claim); err != nil {
 			return err
 		}
-		if s.pace != nil && s.pace.hasAnswered() {
-			if err := s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false); err != nil {
-				return err
-			}
+		if err := s.noteUsage(ctx, tx); err != nil {
+			return err
 		}
 		if first != nil {
 			if err := first(tx); err != nil {
@@ -105,6 +105,14 @@ func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.T
 	return river.JobSnooze(w.For)
 }
 
+// noteUsage notes what the provider's answers have told of limits, if it has answered.
+func (s *slice) noteUsage(ctx context.Context, tx pgx.Tx) error {
+	if s.pace == nil || !s.pace.hasAnswered() {
+		return nil
+	}
+	return s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false)
+}
+
 // end ends the run, its job and, if there is trouble, opens an incident, in one transaction.
 func (s *slice) end(ctx context.Context, end store.RunEnd, trouble *store.Trouble) error {
 	var ended bool
@@ -119,10 +127,8 @@ func (s *slice) end(ctx context.Context, end store.RunEnd, trouble *store.Troubl
 		if err := s.engine.Store.AddSpent(ctx, tx, s.claim.RunID, s.uncounted()); err != nil {
 			return err
 		}
-		if s.pace != nil && s.pace.hasAnswered() {
-			if err := s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false); err != nil {
-				return err
-			}
+		if err := s.noteUsage(ctx, tx); err != nil {
+			return err
 		}
 		if trouble != nil {
 			if _, err := s.engine.Store.OpenIncident(ctx, tx, in, *trouble); err != nil {
@@ -276,14 +282,17 @@ func (s *slice) lookAgain(ctx context.Context, e *providers.Error) error {
 // needsReauth stops the integration: the provider refuses a token that was just renewed. (A refused renewal has done
 // the same before it came here; then there is nothing left to end.)
 func (s *slice) needsReauth(ctx context.Context, e *providers.Error) error {
-	variant := e.Variant
-	if variant == "" {
-		variant = "revoked"
-	}
-	refused, err := s.engine.Store.RefuseTokens(ctx, s.claim.IntegrationID, s.client.Generation(),
-		store.Refusal{Variant: variant, Detail: words.Redact(e.Detail)})
+	refused, err := s.engine.refuseTokens(ctx, s.claim.IntegrationID, s.client, e)
 	if err != nil || refused {
 		return err
 	}
 	return s.leave(ctx, store.Wait{Reason: words.WaitRenewing}) // a newer token is there, or somebody else has ended the run
+}
+
+// refuseTokens stops an integration whose provider refuses the token that its client sent last. False: a newer token is
+// there, or the integration is stopped already.
+func (e *engine) refuseTokens(ctx context.Context, integration uuid.UUID, client *vault.Client, refusal *providers.Error) (bool, error) {
+	return e.Store.RefuseTokens(ctx, integration, client.Generation(), store.Refusal{
+		Variant: cmp.Or(refusal.Variant, words.VariantRevoked), Detail: words.Redact(refusal.Detail),
+	})
 }

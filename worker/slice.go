@@ -20,11 +20,12 @@ import (
 
 // slice is what one attempt of a run's job does before it yields.
 type slice struct {
-	engine *engine
-	claim  store.Claim
-	clock  store.DatabaseClock
-	log    zerolog.Logger
-	began  time.Time
+	engine   *engine
+	jobQueue string // whose waiting jobs it makes room for
+	claim    store.Claim
+	clock    store.DatabaseClock
+	log      zerolog.Logger
+	began    time.Time
 
 	integration store.Integration
 	provider    *providers.Provider
@@ -35,7 +36,7 @@ type slice struct {
 	refreshed   bool           // the token was renewed because an error asked for it
 	fetching    sync.WaitGroup // the page that is read ahead
 	counted     int64          // calls that a commit has counted
-	quota       int64          // of pace.spent, that which a commit has counted
+	quota       int64          // of what the pace has seen spent, that which a commit has counted
 
 	writing sync.Mutex // held while the run's row is written
 	ended   bool       // under writing: the slice has ended the run, and its lease with it
@@ -43,7 +44,7 @@ type slice struct {
 
 func newSlice(e *engine, c store.Claim) *slice {
 	return &slice{
-		engine: e, claim: c, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
+		engine: e, jobQueue: jobs.QueueSync, claim: c, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
 		log: e.Log.With().Stringer("run_id", c.RunID).Stringer("integration_id", c.IntegrationID).Stringer("tenant_id", c.TenantID).
 			Int64("job_id", c.Job).Logger(),
 	}
@@ -102,10 +103,9 @@ func (s *slice) open(ctx context.Context) (err error) {
 		}
 	}
 	s.log = s.log.With().Str("provider", s.provider.Name).Logger()
+	s.account = s.integration.ID.String() // adopted from the earlier system, not yet connected here
 	if s.integration.ExternalAccountID != nil {
 		s.account = *s.integration.ExternalAccountID
-	} else {
-		s.account = s.integration.ID.String() // adopted from the earlier system, not yet connected here
 	}
 	budget, err := s.engine.Store.Budget(ctx, s.provider.Name, s.account)
 	if err != nil {
@@ -132,13 +132,10 @@ func (s *slice) connect() {
 
 // accountOf is what an adapter must know of an integration's account.
 func accountOf(in store.Integration) providers.Account {
-	a := providers.Account{EverWorked: in.SweptAt != nil || in.Watermark != nil}
-	for field, stored := range map[*string]*string{&a.ExternalID: in.ExternalAccountID, &a.APIDomain: in.APIDomain, &a.AuthServer: in.AuthServer} {
-		if stored != nil {
-			*field = *stored
-		}
+	return providers.Account{
+		ExternalID: value(in.ExternalAccountID), APIDomain: value(in.APIDomain), AuthServer: value(in.AuthServer),
+		EverWorked: in.SweptAt != nil || in.Watermark != nil,
 	}
-	return a
 }
 
 // close lets go of what the source holds, once nothing is read ahead any more.
@@ -195,7 +192,7 @@ func (s *slice) over(ctx context.Context) (bool, error) {
 	case elapsed < spans.Turn:
 		return false, nil
 	}
-	return s.engine.Store.JobsWait(ctx, jobs.QueueSync)
+	return s.engine.Store.JobsWait(ctx, s.jobQueue)
 }
 
 // write holds off the lease's renewal while do writes the run's row.

@@ -256,11 +256,7 @@ func (s *subscriber) fail(ctx context.Context, cause error) error {
 	s.log.Warn().Err(cause).Bool("lost", f.Lost).Dur("again_ms", f.NextIn).Msg("could not subscribe to notifications")
 	e, ok := errors.AsType[*providers.Error](cause)
 	if ok && e.Kind == providers.NeedsReauth && s.client != nil {
-		variant := e.Variant
-		if variant == "" {
-			variant = words.VariantRevoked
-		}
-		if _, err := st.RefuseTokens(ctx, sub.IntegrationID, s.client.Generation(), store.Refusal{Variant: variant, Detail: words.Redact(e.Detail)}); err != nil {
+		if _, err := s.engine.refuseTokens(ctx, sub.IntegrationID, s.client, e); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -45,43 +43,19 @@ func (e *engine) notMine(ctx context.Context, job *river.Job[jobs.SyncArgs]) err
 // work works a slice and settles how it ended. The lease is renewed meanwhile.
 func (e *engine) work(ctx context.Context, claim store.Claim) error {
 	slice := newSlice(e, claim)
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	kept := make(chan struct{})
-	go func() {
-		defer close(kept)
-		slice.keepLease(work, claim, stop)
-	}()
-	err := slice.run(work)
-	if cause := context.Cause(work); err != nil && errors.Is(cause, store.ErrLost) {
-		err = cause
-	}
-	stop(nil)
+	renew := func(ctx context.Context) error { return slice.renew(ctx, claim) }
+	err := underLease(ctx, e.Spans.Renew, renew, slice.run)
 	slice.close()
-	<-kept
 	return slice.settle(ctx, err)
 }
 
-// keepLease renews the slice's lease until work ends, and ends work when the lease is lost. It pauses while a page is
-// committed, which renews by itself and holds the row. The claim is the one that the slice began with: its own moves on.
-func (s *slice) keepLease(work context.Context, claim store.Claim, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(s.engine.Spans.Renew)
-	defer tick.Stop()
-	for {
-		select {
-		case <-work.Done():
-			return
-		case <-tick.C:
+// renew renews the slice's lease. It waits while a page is committed, which renews by itself and holds the row. The claim
+// is the one that the slice began with: its own moves on.
+func (s *slice) renew(ctx context.Context, claim store.Claim) error {
+	return s.write(func() error {
+		if s.ended {
+			return nil
 		}
-		err := s.write(func() error {
-			if s.ended {
-				return nil
-			}
-			return s.engine.Store.Renew(work, claim)
-		})
-		if errors.Is(err, store.ErrLost) {
-			stop(fmt.Errorf("renew: %w", err))
-			return
-		}
-	}
+		return s.engine.Store.Renew(ctx, claim)
+	})
 }

@@ -145,11 +145,12 @@ func (s *slice) countThere(ctx context.Context) (*int64, error) {
 	return &n, err
 }
 
-func value(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
+// value is what p points to, or nothing.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	return *t
+	return v
 }
 
 // fetch asks for a page in the background.
@@ -201,7 +202,7 @@ func (s *slice) answered(f fetched) {
 func (s *slice) take(f *fetched) (following ask, end bool, err error) {
 	cp := &s.claim.Checkpoint
 	if f.page.Next != "" && f.page.Next == f.ask.cursor {
-		return ask{}, false, &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: "the cursor repeats: the same position came back as the next one"}
+		return ask{}, false, repeats(s.op())
 	}
 	if n := len(f.page.Failures); n >= store.BadPage && len(f.page.Contacts) == 0 {
 		return ask{}, false, &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: fmt.Sprintf("all %d records of a page have an unexpected form", n)}
@@ -220,17 +221,19 @@ func (s *slice) take(f *fetched) (following ask, end bool, err error) {
 	if !f.ask.byCursor && !rules.Ascending(times) { // a frozen list shows new times in old places
 		return ask{}, false, &providers.Error{Kind: providers.InvalidRequest, Op: s.op(), Detail: "a page by update time is not in ascending order"}
 	}
-	if cursors == providers.Positions {
-		return following, rules.EndsAfter(times, cp.Upper, true), nil
-	}
-	if rules.EndsAfter(times, cp.Upper, !f.ask.byCursor) {
-		return following, true, nil
+	if end = rules.EndsAfter(times, cp.Upper, !f.ask.byCursor); end || cursors == providers.Positions {
+		return following, end, nil
 	}
 	if len(times) > 0 && rules.AsksByTime(f.ask.from, times[len(times)-1], f.ask.byCursor) {
 		return ask{from: times[len(times)-1]}, false, nil
 	}
 	following.byCursor = true
 	return following, false, nil
+}
+
+// repeats is the error of a list that would never end.
+func repeats(op string) *providers.Error {
+	return &providers.Error{Kind: providers.SchemaChanged, Op: op, Detail: "the cursor repeats: the same position came back as the next one"}
 }
 
 // updateTimes are those of a page's contacts that have one.
