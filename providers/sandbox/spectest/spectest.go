@@ -26,96 +26,77 @@ import (
 // not checked.
 const faultHeader = "X-Sandbox-Fault"
 
-// Transport checks each Pipedrive request and its answer, and fails the test where one
-// differs from the documents. It reads them from the folder shared/specs beside
-// the repository, and skips the test where they are absent. The base is
-// http.DefaultTransport if it is nil.
-func Transport(tb testing.TB, base http.RoundTripper) http.RoundTripper {
+// provider is what a provider has published, and what checking its traffic needs
+// to know beside it.
+type provider struct {
+	folder    string     // of its documents, below shared/specs
+	documents []document // looked through in this order
+	correct   func(*openapi3.T)
+	marks     []string // one of them begins the provider's own path, below any prefix of the sandbox
+	silent    []string // beginnings of paths that the documents leave out
+	unread    func(*http.Response) bool
+	check     func(ctx context.Context, input *openapi3filter.RequestValidationInput, response *http.Response, body []byte) error
+}
+
+// document is one file of a provider's.
+type document struct {
+	file   string
+	below  string // the provider's paths that it describes begin with this
+	prefix string // what its own paths lack of it
+}
+
+// spec is a document that was read.
+type spec struct {
+	document
+
+	router routers.Router
+}
+
+// transport checks each request and its answer, and fails the test where one
+// differs from the documents. It skips the test where these are absent. The base
+// is http.DefaultTransport if it is nil.
+func (p provider) transport(tb testing.TB, base http.RoundTripper) http.RoundTripper {
 	tb.Helper()
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &transport{tb: tb, base: base, specs: load(tb)}
-}
-
-// spec is one document and where its paths begin.
-type spec struct {
-	prefix string // in the provider's path, before the document's own paths
-	router routers.Router
+	return &transport{provider: p, tb: tb, base: base, specs: p.load(tb)}
 }
 
 type transport struct {
+	provider
+
 	tb    testing.TB
 	base  http.RoundTripper
 	specs []spec
 }
 
-func load(tb testing.TB) []spec {
+// load reads the documents from the folder shared/specs beside the repository.
+func (p provider) load(tb testing.TB) []spec {
 	tb.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	folder := filepath.Join(filepath.Dir(here), "../../../../shared/specs/pipedrive")
-	var specs []spec
-	for _, s := range []struct{ prefix, file string }{
-		{"/api/v2", "v2-persons.json"},
-		{"/api/v1", "v1-oauth-users-webhooks.json"},
-		{"", "v1-oauth-users-webhooks.json"},
-	} {
-		text, err := os.ReadFile(filepath.Clean(filepath.Join(folder, s.file)))
+	folder := filepath.Join(filepath.Dir(here), "../../../../shared/specs", p.folder)
+	specs := make([]spec, 0, len(p.documents))
+	for _, d := range p.documents {
+		text, err := os.ReadFile(filepath.Clean(filepath.Join(folder, d.file)))
 		if err != nil {
 			tb.Skipf("the provider's published documents are not here: %v", err)
 		}
 		doc, err := openapi3.NewLoader().LoadFromData(text)
 		if err != nil {
-			tb.Fatalf("load %s: %v", s.file, err)
+			tb.Fatalf("load %s: %v", d.file, err)
 		}
-		specs = append(specs, spec{s.prefix, router(tb, doc)})
+		doc.Servers = nil
+		if p.correct != nil {
+			p.correct(doc)
+		}
+		r, err := gorillamux.NewRouter(doc)
+		if err != nil {
+			tb.Fatalf("route %s: %v", d.file, err)
+		}
+		specs = append(specs, spec{d, r})
 	}
 	return specs
-}
-
-// router finds a document's operations below any host.
-func router(tb testing.TB, doc *openapi3.T) routers.Router {
-	tb.Helper()
-	doc.Servers = nil
-	for _, item := range doc.Paths.Map() {
-		item.Servers = nil
-		for _, operation := range item.Operations() {
-			operation.Servers = nil
-			allowNulls(operation)
-		}
-	}
-	r, err := gorillamux.NewRouter(doc)
-	if err != nil {
-		tb.Fatalf("route the provider's document: %v", err)
-	}
-	return r
-}
-
-// allowNulls makes the answers' fields nullable, except ids and success: the
-// documents mark almost nothing so although the live API sends nulls.
-func allowNulls(operation *openapi3.Operation) {
-	for _, response := range operation.Responses.Map() {
-		for _, media := range response.Value.Content {
-			if media.Schema != nil {
-				nullable(media.Schema.Value)
-			}
-		}
-	}
-}
-
-func nullable(s *openapi3.Schema) {
-	for _, part := range s.AllOf {
-		nullable(part.Value)
-	}
-	if s.Items != nil {
-		nullable(s.Items.Value)
-	}
-	for name, property := range s.Properties {
-		nullable(property.Value)
-		if name != "id" && name != "success" && name != "data" {
-			property.Value.Nullable = true
-		}
-	}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -133,14 +114,14 @@ func (c *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.refuseUnknown(r, input.Route.Operation)
 	}
 	response, err := c.base.RoundTrip(r)
-	if err != nil || input == nil || response.Header.Get(faultHeader) != "" {
+	if err != nil || input == nil || response.Header.Get(faultHeader) != "" || c.unread != nil && c.unread(response) {
 		return response, err //nolint:wrapcheck // a transport adds nothing
 	}
 	answer, err := drain(&response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if err := check(r.Context(), input, response, answer); err != nil {
+	if err := c.check(r.Context(), input, response, answer); err != nil {
 		c.tb.Errorf("the answer to %s %s is not the provider's: %v", r.Method, r.URL.Path, err)
 	}
 	return response, nil
@@ -161,21 +142,22 @@ func drain(body *io.ReadCloser) ([]byte, error) {
 // documents leave out.
 func (c *transport) route(r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
 	c.tb.Helper()
-	path := r.URL.Path[max(0, strings.Index(r.URL.Path, first(r.URL.Path, "/api/v", "/oauth/"))):]
-	if path == "/oauth/revoke" {
-		return nil
+	path := r.URL.Path[max(0, strings.Index(r.URL.Path, first(r.URL.Path, c.marks...))):]
+	for _, beginning := range c.silent {
+		if strings.HasPrefix(path, beginning) {
+			return nil
+		}
 	}
 	for _, s := range c.specs {
-		rest, ok := strings.CutPrefix(path, s.prefix)
-		if !ok || s.prefix == "" && !strings.HasPrefix(path, "/oauth/") {
+		if !strings.HasPrefix(path, s.below) {
 			continue
 		}
 		relative := r.Clone(r.Context())
-		relative.URL = &url.URL{Path: rest, RawQuery: r.URL.RawQuery}
+		relative.URL = &url.URL{Path: strings.TrimPrefix(path, s.prefix), RawQuery: r.URL.RawQuery}
 		relative.Body = io.NopCloser(bytes.NewReader(body))
 		found, params, err := s.router.FindRoute(relative)
 		if err != nil {
-			break
+			continue
 		}
 		return &openapi3filter.RequestValidationInput{
 			Request: relative, PathParams: params, Route: found,
@@ -197,7 +179,7 @@ func first(path string, marks ...string) string {
 }
 
 // refuseUnknown fails the test for a query parameter that the operation lacks,
-// which the validator lets pass and API v2 refuses.
+// which the validator lets pass and some providers refuse.
 func (c *transport) refuseUnknown(r *http.Request, operation *openapi3.Operation) {
 	c.tb.Helper()
 	for name := range r.URL.Query() {
@@ -207,25 +189,17 @@ func (c *transport) refuseUnknown(r *http.Request, operation *openapi3.Operation
 	}
 }
 
-// check validates an answer whose status the document describes. The others are
-// errors, of which the documents only say that they are JSON with success false.
-func check(ctx context.Context, input *openapi3filter.RequestValidationInput, response *http.Response, body []byte) error {
-	if input.Route.Operation.Responses.Status(response.StatusCode) == nil {
-		if response.StatusCode < http.StatusBadRequest {
-			return fmt.Errorf("status %d is not in the document", response.StatusCode)
-		}
-		if !bytes.Contains(body, []byte(`"success":false`)) {
-			return fmt.Errorf("status %d without success false", response.StatusCode)
-		}
-		return nil
-	}
+// described holds an answer to what the document says of its status.
+func described(ctx context.Context, input *openapi3filter.RequestValidationInput, response *http.Response, body []byte) error {
 	answer := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input, Status: response.StatusCode, Header: response.Header,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
-		return nil // a page for people
-	}
 	answer.SetBodyBytes(body)
 	return openapi3filter.ValidateResponse(ctx, answer) //nolint:wrapcheck // the caller says which answer
+}
+
+// isPage reports whether an answer is a page for people.
+func isPage(response *http.Response) bool {
+	return strings.HasPrefix(response.Header.Get("Content-Type"), "text/html")
 }

@@ -6,25 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
-
-// zohoDocuments are looked through in this order: the one whose first part of the
-// path is any module comes last.
-var zohoDocuments = []string{"coql.json", "bulk_read.json", "notifications.json", "org.json", "users.json", "record.json"}
 
 // ZohoTransport checks each request to Zoho CRM's API and its answer as Transport
 // does Pipedrive's, and skips the test where the documents are absent. Where those
@@ -33,29 +22,17 @@ var zohoDocuments = []string{"coql.json", "bulk_read.json", "notifications.json"
 // described.
 func ZohoTransport(tb testing.TB, base http.RoundTripper) http.RoundTripper {
 	tb.Helper()
-	if base == nil {
-		base = http.DefaultTransport
+	p := provider{
+		folder: "zoho", correct: correctZoho, marks: []string{"/crm/", "/oauth/"}, silent: []string{"/oauth/", "/crm/v8/settings/"}, check: checkZoho,
+		unread: func(response *http.Response) bool {
+			return response.Header.Get("Content-Type") == "application/x-download"
+		},
 	}
-	_, here, _, _ := runtime.Caller(0)
-	folder := filepath.Join(filepath.Dir(here), "../../../../shared/specs/zoho")
-	t := &zohoTransport{tb: tb, base: base}
-	for _, file := range zohoDocuments {
-		text, err := os.ReadFile(filepath.Clean(filepath.Join(folder, file)))
-		if err != nil {
-			tb.Skipf("the provider's documents are not here: %v", err)
-		}
-		doc, err := openapi3.NewLoader().LoadFromData(text)
-		if err != nil {
-			tb.Fatalf("load %s: %v", file, err)
-		}
-		correctZoho(doc)
-		r, err := gorillamux.NewRouter(doc)
-		if err != nil {
-			tb.Fatalf("route %s: %v", file, err)
-		}
-		t.routers = append(t.routers, r)
+	// the one whose first part of the path is any module comes last
+	for _, file := range []string{"coql.json", "bulk_read.json", "notifications.json", "org.json", "users.json", "record.json"} {
+		p.documents = append(p.documents, document{file: file})
 	}
-	return t
+	return p.transport(tb, base)
 }
 
 // zohoOptional are members that the documents demand although requests and live
@@ -73,7 +50,6 @@ var zohoOptional = map[string][]string{
 // the answers with status 200, members that are not always there, nulls, and
 // patterns made of an example.
 func correctZoho(doc *openapi3.T) {
-	doc.Servers = nil
 	for name, schema := range doc.Components.Schemas {
 		optional := zohoOptional[name]
 		schema.Value.Required = slices.DeleteFunc(schema.Value.Required, func(member string) bool { return slices.Contains(optional, member) })
@@ -101,69 +77,6 @@ func correctZoho(doc *openapi3.T) {
 	}
 }
 
-type zohoTransport struct {
-	tb      testing.TB
-	base    http.RoundTripper
-	routers []routers.Router
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c *zohoTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.tb.Helper()
-	body, err := drain(&r.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read the request: %w", err)
-	}
-	input := c.route(r, body)
-	if input != nil {
-		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			c.tb.Errorf("%s %s is not what the provider's document asks for: %v", r.Method, r.URL.Path, err)
-		}
-		for name := range r.URL.Query() {
-			if input.Route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil {
-				c.tb.Errorf("%s %s: the provider knows no parameter %q", r.Method, r.URL.Path, name)
-			}
-		}
-	}
-	response, err := c.base.RoundTrip(r)
-	if err != nil || input == nil || response.Header.Get(faultHeader) != "" || response.Header.Get("Content-Type") == "application/x-download" {
-		return response, err //nolint:wrapcheck // a transport adds nothing
-	}
-	answer, err := drain(&response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if err := checkZoho(r.Context(), input, response, answer); err != nil {
-		c.tb.Errorf("the answer to %s %s is not the provider's: %v", r.Method, r.URL.Path, err)
-	}
-	return response, nil
-}
-
-// route finds the operation of r, or fails the test; nil for calls that the
-// documents leave out.
-func (c *zohoTransport) route(r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
-	c.tb.Helper()
-	path := r.URL.Path[max(0, strings.Index(r.URL.Path, first(r.URL.Path, "/crm/", "/oauth/"))):]
-	if strings.HasPrefix(path, "/oauth/") || strings.HasPrefix(path, "/crm/v8/settings/") {
-		return nil
-	}
-	relative := r.Clone(r.Context())
-	relative.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
-	relative.Body = io.NopCloser(bytes.NewReader(body))
-	for _, router := range c.routers {
-		found, params, err := router.FindRoute(relative)
-		if err != nil {
-			continue
-		}
-		return &openapi3filter.RequestValidationInput{
-			Request: relative, PathParams: params, Route: found,
-			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
-		}
-	}
-	c.tb.Errorf("%s %s is in none of the provider's documents", r.Method, path)
-	return nil
-}
-
 // checkZoho validates an answer.
 func checkZoho(ctx context.Context, input *openapi3filter.RequestValidationInput, response *http.Response, body []byte) error {
 	switch status := response.StatusCode; {
@@ -175,12 +88,7 @@ func checkZoho(ctx context.Context, input *openapi3filter.RequestValidationInput
 	case status >= http.StatusBadRequest || status == http.StatusAccepted || status == http.StatusMultiStatus:
 		return checkZohoError(body)
 	}
-	answer := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input, Status: response.StatusCode, Header: response.Header,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
-	}
-	answer.SetBodyBytes(body)
-	return openapi3filter.ValidateResponse(ctx, answer) //nolint:wrapcheck // the caller says which answer
+	return described(ctx, input, response, body)
 }
 
 // checkZohoError looks for the members of an error where any of them come.
