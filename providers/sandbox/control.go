@@ -30,6 +30,17 @@ type controls interface {
 // action answers a POST with a value that is encoded as JSON.
 type action func(ctx context.Context, body []byte) (any, error)
 
+// actionOf is an action whose body is a T.
+func actionOf[T any](act func(T) (any, error)) action {
+	return func(_ context.Context, body []byte) (any, error) {
+		var asked T
+		if err := decodeStrict(body, &asked); err != nil {
+			return nil, err
+		}
+		return act(asked)
+	}
+}
+
 // maxControlBody is the longest body that the control takes, in bytes.
 const maxControlBody = 16 << 20
 

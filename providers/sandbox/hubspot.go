@@ -18,9 +18,8 @@ const DefaultPortal = 4242
 // for concurrent use.
 type HubSpot struct {
 	sandbox *Sandbox
-	site    *site
-	auth    *authority
-	outbox  *outbox
+	steering
+	auth *authority
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -159,9 +158,9 @@ var portalZones = []string{"Europe/Berlin", "Europe/Paris", "America/Sao_Paulo"}
 
 func newHubSpot(s *Sandbox, cfg Config) *HubSpot {
 	h := &HubSpot{
-		sandbox: s,
-		site:    newSite(s, hubspotAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList),
-		auth:    newAuthority(s.clock, cfg),
+		sandbox:  s,
+		steering: steering{site: newSite(s, hubspotAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList)},
+		auth:     newAuthority(s.clock, cfg),
 		settings: HubSpotSettings{
 			ConsentPortal: DefaultPortal, Webhooks: true, Burst: 110, SearchBurst: 5, TokenLifeSeconds: 1800,
 			TokenErrors: TokenErrorsByPath, Scope: "oauth crm.objects.contacts.read",

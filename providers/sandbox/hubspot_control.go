@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,41 +75,6 @@ func (h *HubSpot) checkSettings(s HubSpotSettings) error {
 	}
 	return nil
 }
-
-// Faults replaces what is to go wrong; calls are counted from now.
-func (h *HubSpot) Faults(faults ...Fault) error { return h.site.setFaults(faults) }
-
-// Script appends answers for calls whose path begins with path; each is given
-// once, in order, before faults and the provider itself are asked.
-func (h *HubSpot) Script(path string, answers ...Answer) { h.site.addScript(path, answers) }
-
-// AnswersLeft counts the scripted answers that no call has taken yet.
-func (h *HubSpot) AnswersLeft() int { return h.site.answersLeft() }
-
-// Requests is the log of received calls, oldest first: the last few thousand.
-func (h *HubSpot) Requests() []Request { return h.site.requests() }
-
-// Calls counts the calls received so far by path, with {id} for a contact's.
-func (h *HubSpot) Calls() map[string]int { return h.site.snapshot().CallsByPath }
-
-// Refreshes counts the refresh requests that reached the provider, refused ones
-// included.
-func (h *HubSpot) Refreshes() int { return h.site.snapshot().Refreshes }
-
-// WebhookCounts counts the deliveries so far.
-func (h *HubSpot) WebhookCounts() WebhookCounts { return h.site.snapshot().WebhookCounts }
-
-// Replay delivers the last deliveries so many times more, up to 100, signed anew,
-// and returns how many it queued. At most the last 20,000 are known.
-func (h *HubSpot) Replay(times int, shuffle bool) (int, error) {
-	return h.outbox.replay(times, shuffle)
-}
-
-// InFlight counts the calls that the provider is answering now.
-func (h *HubSpot) InFlight() int { return h.site.snapshot().InFlight }
-
-// ResetCounters forgets calls and log; settings and records stay.
-func (h *HubSpot) ResetCounters() { h.site.resetCounters() }
 
 // Portals lists the accounts that can be connected.
 func (h *HubSpot) Portals() []Portal {
@@ -198,15 +162,9 @@ func (h *HubSpot) status() any {
 // hubspotPatch is what PATCH takes: settings, and things that are done once.
 type hubspotPatch struct {
 	HubSpotSettings
+	steps
 	// Portal is whose Contacts are meant; without it they count for every portal.
-	Portal       *int              `json:"portal"`
-	Contacts     *int              `json:"contacts"`
-	Budget       *int              `json:"budget"`
-	Faults       *[]Fault          `json:"faults"`
-	Answers      *[]scriptedAnswer `json:"answers"`
-	ClientSecret *string           `json:"client_secret"`
-	// AdvanceSeconds moves the provider's clock.
-	AdvanceSeconds *int64 `json:"advance_seconds"`
+	Portal *int `json:"portal"`
 }
 
 // patch does all of what body says, or nothing.
@@ -233,23 +191,7 @@ func (h *HubSpot) checkPatch(patch hubspotPatch) error {
 			return err
 		}
 	}
-	if patch.Contacts != nil && *patch.Contacts < 0 {
-		return errors.New("contacts must not be negative")
-	}
-	if patch.Budget != nil && *patch.Budget < Unlimited {
-		return errors.New("budget must be -1 (no limit) or more")
-	}
-	if patch.Answers != nil {
-		for i, a := range *patch.Answers {
-			if !strings.HasPrefix(a.Path, "/") || a.Status != 0 && (a.Status < 200 || a.Status > 599) {
-				return fmt.Errorf("answers[%d]: needs a path that begins with a slash and a status from 200 to 599", i)
-			}
-		}
-	}
-	if patch.Faults != nil {
-		return h.site.checkFaults(*patch.Faults)
-	}
-	return nil
+	return patch.refuse(h.site)
 }
 
 func (h *HubSpot) apply(patch hubspotPatch) error {
@@ -273,10 +215,7 @@ func (h *HubSpot) apply(patch hubspotPatch) error {
 		}
 	}
 	if patch.Answers != nil {
-		h.site.clearScripts()
-		for _, a := range *patch.Answers {
-			h.Script(a.Path, a.answer())
-		}
+		h.site.setAnswers(*patch.Answers)
 	}
 	if patch.Faults != nil {
 		return h.Faults(*patch.Faults...)
@@ -286,14 +225,14 @@ func (h *HubSpot) apply(patch hubspotPatch) error {
 
 func (h *HubSpot) actions() map[string]action {
 	return map[string]action{
-		"mutate": hubspotAction(func(asked struct {
+		"mutate": actionOf(func(asked struct {
 			Mutation
 			Portal int `json:"portal"`
 		},
 		) (any, error) {
 			return h.Mutate(asked.Portal, asked.Mutation)
 		}),
-		"merge": hubspotAction(func(asked struct {
+		"merge": actionOf(func(asked struct {
 			Portal  int   `json:"portal"`
 			Primary int64 `json:"primary"`
 			Other   int64 `json:"other"`
@@ -301,11 +240,11 @@ func (h *HubSpot) actions() map[string]action {
 		) (any, error) {
 			return h.Merge(asked.Portal, asked.Primary, asked.Other)
 		}),
-		"restore": hubspotAction(func(asked contactsOfPortal) (any, error) {
+		"restore": actionOf(func(asked contactsOfPortal) (any, error) {
 			restored, err := h.Restore(asked.Portal, asked.IDs...)
 			return map[string][]int64{"restored": restored}, err
 		}),
-		"erase": hubspotAction(func(asked contactsOfPortal) (any, error) {
+		"erase": actionOf(func(asked contactsOfPortal) (any, error) {
 			erased := []int64{}
 			for _, id := range asked.IDs {
 				if h.Erase(asked.Portal, id) {
@@ -314,18 +253,18 @@ func (h *HubSpot) actions() map[string]action {
 			}
 			return map[string][]int64{"erased": erased}, nil
 		}),
-		"revoke": hubspotAction(func(asked struct {
+		"revoke": actionOf(func(asked struct {
 			Portal int `json:"portal"`
 		},
 		) (any, error) {
 			return map[string]int{"revoked": h.Revoke(asked.Portal)}, nil
 		}),
-		"expire": hubspotAction(func(struct{}) (any, error) {
+		"expire": actionOf(func(struct{}) (any, error) {
 			h.ExpireAccessTokens()
 			return map[string]bool{"expired": true}, nil
 		}),
 		"replay": h.outbox.replayAction,
-		"reset": hubspotAction(func(struct{}) (any, error) {
+		"reset": actionOf(func(struct{}) (any, error) {
 			h.ResetCounters()
 			return h.status(), nil
 		}),
@@ -336,15 +275,4 @@ func (h *HubSpot) actions() map[string]action {
 type contactsOfPortal struct {
 	Portal int     `json:"portal"`
 	IDs    []int64 `json:"ids"`
-}
-
-// hubspotAction is an action whose body is a T.
-func hubspotAction[T any](act func(T) (any, error)) action {
-	return func(_ context.Context, body []byte) (any, error) {
-		var asked T
-		if err := decodeStrict(body, &asked); err != nil {
-			return nil, err
-		}
-		return act(asked)
-	}
 }

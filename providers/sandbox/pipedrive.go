@@ -16,9 +16,8 @@ const DefaultCompany = 4242
 // current user and the webhook subscriptions. It is safe for concurrent use.
 type Pipedrive struct {
 	sandbox *Sandbox
-	site    *site
-	auth    *authority
-	outbox  *outbox
+	steering
+	auth *authority
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -99,9 +98,9 @@ var companyNames = [][2]string{{"Nordlicht GmbH", "nordlicht-gmbh"}, {"Café Lum
 
 func newPipedrive(s *Sandbox, cfg Config) *Pipedrive {
 	p := &Pipedrive{
-		sandbox: s,
-		site:    newSite(s, pipedriveAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList),
-		auth:    newAuthority(s.clock, cfg),
+		sandbox:  s,
+		steering: steering{site: newSite(s, pipedriveAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList)},
+		auth:     newAuthority(s.clock, cfg),
 		settings: PipedriveSettings{
 			ConsentCompany: DefaultCompany, Webhooks: true, Burst: 400, TokenLifeSeconds: 3599,
 			Scope:       "base,contacts:read,webhooks:full",

@@ -46,32 +46,6 @@ func (p *Pipedrive) checkSettings(s PipedriveSettings) error {
 // then on; Unlimited switches the daily limit off.
 func (p *Pipedrive) SetBudget(n int) { p.setBudget(max(n, Unlimited)) }
 
-// Faults replaces what is to go wrong; calls are counted from now.
-func (p *Pipedrive) Faults(faults ...Fault) error { return p.site.setFaults(faults) }
-
-// Script appends answers for calls whose path begins with path; each is given
-// once, in order, before faults and the provider itself are asked.
-func (p *Pipedrive) Script(path string, answers ...Answer) { p.site.addScript(path, answers) }
-
-// AnswersLeft counts the scripted answers that no call has taken yet.
-func (p *Pipedrive) AnswersLeft() int { return p.site.answersLeft() }
-
-// Requests is the log of received calls, oldest first: the last few thousand.
-func (p *Pipedrive) Requests() []Request { return p.site.requests() }
-
-// Calls counts the calls received so far by path, with {id} for a person's.
-func (p *Pipedrive) Calls() map[string]int { return p.site.snapshot().CallsByPath }
-
-// Refreshes counts the refresh requests that reached the provider, refused ones
-// included.
-func (p *Pipedrive) Refreshes() int { return p.site.snapshot().Refreshes }
-
-// InFlight counts the calls that the provider is answering now.
-func (p *Pipedrive) InFlight() int { return p.site.snapshot().InFlight }
-
-// ResetCounters forgets calls and log; settings and records stay.
-func (p *Pipedrive) ResetCounters() { p.site.resetCounters() }
-
 // Companies lists the companies that can be connected.
 func (p *Pipedrive) Companies() []Company {
 	list := make([]Company, 0, len(p.companies))
@@ -238,17 +212,11 @@ func (p *Pipedrive) status() any {
 // pipedrivePatch is what PATCH takes: settings, and things that are done once.
 type pipedrivePatch struct {
 	PipedriveSettings
+	steps
 	// Company is whose Contacts and CompanyDomain are meant; without it Contacts
 	// counts for every company.
-	Company       *int              `json:"company"`
-	Contacts      *int              `json:"contacts"`
-	CompanyDomain *string           `json:"company_domain"`
-	Budget        *int              `json:"budget"`
-	Faults        *[]Fault          `json:"faults"`
-	Answers       *[]scriptedAnswer `json:"answers"`
-	ClientSecret  *string           `json:"client_secret"`
-	// AdvanceSeconds moves the provider's clock.
-	AdvanceSeconds *int64 `json:"advance_seconds"`
+	Company       *int    `json:"company"`
+	CompanyDomain *string `json:"company_domain"`
 }
 
 // patch does all of what body says, or nothing.
@@ -275,26 +243,12 @@ func (p *Pipedrive) checkPatch(patch pipedrivePatch) error {
 			return err
 		}
 	}
-	if patch.Contacts != nil && *patch.Contacts < 0 {
-		return errors.New("contacts must not be negative")
-	}
-	if patch.Budget != nil && *patch.Budget < Unlimited {
-		return errors.New("budget must be -1 (no limit) or more")
-	}
-	if patch.Answers != nil {
-		if err := checkAnswers(*patch.Answers); err != nil {
-			return err
-		}
-	}
 	if patch.CompanyDomain != nil {
 		if err := checkDomain(*patch.CompanyDomain); err != nil {
 			return err
 		}
 	}
-	if patch.Faults != nil {
-		return p.site.checkFaults(*patch.Faults)
-	}
-	return nil
+	return patch.refuse(p.site)
 }
 
 func (p *Pipedrive) apply(patch pipedrivePatch) error {
@@ -337,31 +291,25 @@ func (p *Pipedrive) apply(patch pipedrivePatch) error {
 
 func (p *Pipedrive) actions() map[string]action {
 	return map[string]action{
-		"mutate": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				Mutation
-				Company int `json:"company"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
+		"mutate": actionOf(func(asked struct {
+			Mutation
+			Company int `json:"company"`
+		},
+		) (any, error) {
 			return p.Mutate(asked.Company, asked.Mutation)
+		}),
+		"revoke": actionOf(func(asked struct {
+			Company int `json:"company"`
 		},
-		"revoke": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				Company int `json:"company"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
+		) (any, error) {
 			return map[string]int{"revoked": p.Revoke(asked.Company)}, nil
-		},
+		}),
 		"expire": func(_ context.Context, body []byte) (any, error) {
 			p.ExpireAccessTokens()
 			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
 		},
 		"uninstall": p.uninstallAction,
-		"merge":     p.mergeAction,
+		"merge":     actionOf(p.mergeAction),
 		"replay":    p.outbox.replayAction,
 		"reset": func(_ context.Context, body []byte) (any, error) {
 			p.ResetCounters()

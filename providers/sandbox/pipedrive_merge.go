@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"fmt"
 )
 
@@ -30,15 +29,12 @@ func (p *Pipedrive) Merge(company int, winner, loser int64) error {
 	return nil
 }
 
-func (p *Pipedrive) mergeAction(_ context.Context, body []byte) (any, error) {
-	var asked struct {
-		Company int   `json:"company"`
-		Winner  int64 `json:"winner"`
-		Loser   int64 `json:"loser"`
-	}
-	if err := decodeStrict(body, &asked); err != nil {
-		return nil, err
-	}
+func (p *Pipedrive) mergeAction(asked struct {
+	Company int   `json:"company"`
+	Winner  int64 `json:"winner"`
+	Loser   int64 `json:"loser"`
+},
+) (any, error) {
 	if err := p.Merge(asked.Company, asked.Winner, asked.Loser); err != nil {
 		return nil, err
 	}

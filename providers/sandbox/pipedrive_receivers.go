@@ -109,13 +109,3 @@ func (p *Pipedrive) judge(id, attempt, status int) {
 		r.failures, r.bannedUntil = 0, now.Add(banLife)
 	}
 }
-
-// WebhookCounts counts the deliveries so far.
-func (p *Pipedrive) WebhookCounts() WebhookCounts { return p.site.snapshot().WebhookCounts }
-
-// Replay delivers the last deliveries so many times more, up to 100, whatever
-// became of their subscriptions, and returns how many it queued. At most the
-// last 20,000 are known.
-func (p *Pipedrive) Replay(times int, shuffle bool) (int, error) {
-	return p.outbox.replay(times, shuffle)
-}

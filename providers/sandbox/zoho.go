@@ -19,9 +19,8 @@ const DefaultOrg = 60010001
 // notification channels. It is safe for concurrent use.
 type Zoho struct {
 	sandbox *Sandbox
-	site    *site
-	auth    *zohoAuthority
-	outbox  *outbox
+	steering
+	auth *zohoAuthority
 
 	patching sync.Mutex // one PATCH at a time, since each begins with the current settings
 
@@ -102,7 +101,7 @@ func (o *zohoOrg) userEmail() string {
 func newZoho(s *Sandbox, cfg Config) *Zoho {
 	z := &Zoho{
 		sandbox:  s,
-		site:     newSite(s, zohoAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList, FaultNoCursor, FaultBulkFailure),
+		steering: steering{site: newSite(s, zohoAnswers(), FaultRepeatCursor, FaultHalfPage, FaultEmptyList, FaultNoCursor, FaultBulkFailure)},
 		auth:     newZohoAuthority(s.clock, cfg),
 		settings: defaultZohoSettings(),
 		credits:  credits{limit: defaultCredits, byOrg: map[int]*spending{}, byPath: map[string]int{}},

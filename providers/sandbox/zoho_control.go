@@ -9,37 +9,6 @@ import (
 	"time"
 )
 
-// Faults replaces what is to go wrong; calls are counted from now.
-func (z *Zoho) Faults(faults ...Fault) error { return z.site.setFaults(faults) }
-
-// Script appends answers for calls whose path begins with path; each is given
-// once, in order, before faults and the provider itself are asked.
-func (z *Zoho) Script(path string, answers ...Answer) { z.site.addScript(path, answers) }
-
-// AnswersLeft counts the scripted answers that no call has taken yet.
-func (z *Zoho) AnswersLeft() int { return z.site.answersLeft() }
-
-// Requests is the log of received calls, oldest first: the last few thousand.
-// Their paths begin where the provider's do: /oauth/v2/token, /crm/v8/Contacts.
-func (z *Zoho) Requests() []Request { return z.site.requests() }
-
-// Calls counts the calls received so far by path, with {id} for a record's.
-func (z *Zoho) Calls() map[string]int { return z.site.snapshot().CallsByPath }
-
-// Refreshes counts the refresh requests that reached the provider, refused ones
-// included.
-func (z *Zoho) Refreshes() int { return z.site.snapshot().Refreshes }
-
-// WebhookCounts counts the notifications so far.
-func (z *Zoho) WebhookCounts() WebhookCounts { return z.site.snapshot().WebhookCounts }
-
-// Replay delivers the last notifications so many times more, up to 100, and
-// returns how many it queued. At most the last 20,000 are known.
-func (z *Zoho) Replay(times int, shuffle bool) (int, error) { return z.outbox.replay(times, shuffle) }
-
-// InFlight counts the calls that the provider is answering now.
-func (z *Zoho) InFlight() int { return z.site.snapshot().InFlight }
-
 // ResetCounters forgets calls, log and what each path cost; settings, records and
 // the credits left stay.
 func (z *Zoho) ResetCounters() {
@@ -300,16 +269,10 @@ func (z *Zoho) status() any {
 // zohoPatch is what PATCH takes: settings, and things that are done once.
 type zohoPatch struct {
 	ZohoSettings
+	steps
 	// Org is whose Contacts are meant; without it they count for every org.
 	Org           *int              `json:"org"`
-	Contacts      *int              `json:"contacts"`
-	Budget        *int              `json:"budget"`
-	Faults        *[]Fault          `json:"faults"`
-	Answers       *[]scriptedAnswer `json:"answers"`
-	ClientSecret  *string           `json:"client_secret"`
 	ClientSecrets map[string]string `json:"client_secrets"` // by data centre
-	// AdvanceSeconds moves the provider's clock.
-	AdvanceSeconds *int64 `json:"advance_seconds"`
 }
 
 // patch does all of what body says, or nothing.
@@ -336,26 +299,12 @@ func (z *Zoho) checkPatch(patch zohoPatch) error {
 			return err
 		}
 	}
-	if patch.Contacts != nil && *patch.Contacts < 0 {
-		return errors.New("contacts must not be negative")
-	}
-	if patch.Budget != nil && *patch.Budget < Unlimited {
-		return errors.New("budget must be -1 (no limit) or more")
-	}
 	for dc := range patch.ClientSecrets {
 		if err := checkDC(dc); err != nil {
 			return err
 		}
 	}
-	if patch.Answers != nil {
-		if err := checkAnswers(*patch.Answers); err != nil {
-			return err
-		}
-	}
-	if patch.Faults != nil {
-		return z.site.checkFaults(*patch.Faults)
-	}
-	return nil
+	return patch.refuse(z.site)
 }
 
 func (z *Zoho) apply(patch zohoPatch) error {
@@ -393,56 +342,44 @@ func (z *Zoho) apply(patch zohoPatch) error {
 
 func (z *Zoho) actions() map[string]action {
 	return map[string]action{
-		"mutate": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				Mutation
-				Org int `json:"org"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
-			return z.Mutate(asked.Org, asked.Mutation)
+		"mutate": actionOf(func(asked struct {
+			Mutation
+			Org int `json:"org"`
 		},
-		"revoke": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				Org int `json:"org"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
+		) (any, error) {
+			return z.Mutate(asked.Org, asked.Mutation)
+		}),
+		"revoke": actionOf(func(asked struct {
+			Org int `json:"org"`
+		},
+		) (any, error) {
 			if _, err := z.org(asked.Org); err != nil {
 				return nil, err
 			}
 			return map[string]int{"revoked": z.Revoke(asked.Org)}, nil
-		},
+		}),
 		"expire": func(_ context.Context, body []byte) (any, error) {
 			z.ExpireAccessTokens()
 			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
 		},
-		"merge": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				Winner string `json:"winner"`
-				Loser  string `json:"loser"`
-				Org    int    `json:"org"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
-			return map[string]bool{"merged": true}, z.Merge(asked.Org, asked.Winner, asked.Loser)
+		"merge": actionOf(func(asked struct {
+			Winner string `json:"winner"`
+			Loser  string `json:"loser"`
+			Org    int    `json:"org"`
 		},
-		"restore": func(_ context.Context, body []byte) (any, error) {
-			var asked struct {
-				ID  string `json:"id"`
-				Org int    `json:"org"`
-			}
-			if err := decodeStrict(body, &asked); err != nil {
-				return nil, err
-			}
+		) (any, error) {
+			return map[string]bool{"merged": true}, z.Merge(asked.Org, asked.Winner, asked.Loser)
+		}),
+		"restore": actionOf(func(asked struct {
+			ID  string `json:"id"`
+			Org int    `json:"org"`
+		},
+		) (any, error) {
 			if !z.Restore(asked.Org, asked.ID) {
 				return nil, fmt.Errorf("contact %q is not in the recycle bin", asked.ID)
 			}
 			return map[string]bool{"restored": true}, nil
-		},
+		}),
 		"replay": z.outbox.replayAction,
 		"reset": func(_ context.Context, body []byte) (any, error) {
 			z.ResetCounters()
