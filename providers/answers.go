@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -72,10 +73,11 @@ type Reader = func(raw jsontext.Value) (Contact, error)
 // ([Contact.Absorbed]) come after them, as deleted. What is no list, null included, is [SchemaChanged]: it would be an
 // empty page.
 func (c *Caller) Page(ask Ask, seen Observation, list jsontext.Value, read Reader) (Page, error) {
-	contacts, failures, ok := ReadRecords(list, read)
-	if !ok || list.Kind() == 'n' {
+	var records []jsontext.Value
+	if list.Kind() == 'n' || json.Unmarshal(list, &records, jsontext.AllowDuplicateNames(true)) != nil {
 		return Page{}, c.Unexpected(ask, "the answer has no list of contacts")
 	}
+	contacts, failures := ReadRecords(records, read)
 	var ended []Contact
 	for i, one := range contacts {
 		for _, id := range one.Absorbed {

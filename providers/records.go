@@ -80,23 +80,15 @@ func ReadRecord(raw jsontext.Value, read Reader) (Contact, *Failure) {
 	return Contact{}, failure
 }
 
-// ReadRecords reads a list of records one by one, so that a bad one spoils no other. Null is an empty list; ok is false
-// where data is no list at all.
-func ReadRecords(data jsontext.Value, read Reader) (contacts []Contact, failures []Failure, ok bool) {
-	if data.Kind() == 'n' {
-		return nil, nil, true
-	}
-	var list []jsontext.Value
-	if json.Unmarshal(data, &list, jsontext.AllowDuplicateNames(true)) != nil {
-		return nil, nil, false
-	}
-	contacts = make([]Contact, 0, len(list))
-	for _, raw := range list {
+// ReadRecords reads records one by one, so that a bad one spoils no other.
+func ReadRecords(records []jsontext.Value, read Reader) (contacts []Contact, failures []Failure) {
+	contacts = make([]Contact, 0, len(records))
+	for _, raw := range records {
 		if contact, failure := ReadRecord(raw, read); failure != nil {
 			failures = append(failures, *failure)
 		} else {
 			contacts = append(contacts, contact)
 		}
 	}
-	return contacts, failures, true
+	return contacts, failures
 }

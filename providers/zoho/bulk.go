@@ -42,7 +42,7 @@ func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at posit
 		}
 	}
 	records, err := c.opened.Read(at.Row, min(cmp.Or(req.Limit, maxRows), maxRows))
-	page = c.contactsOf(records, nil)
+	page.Contacts, page.Failures = providers.ReadRecords(records, c.reader(nil))
 	switch at.Row = c.opened.Row(); {
 	case err == nil:
 		page.Next = at.cursor()
@@ -58,7 +58,7 @@ func (c *contacts) bulk(ctx context.Context, req providers.ListRequest, at posit
 
 // order creates the job of an export.
 func (c *contacts) order(ctx context.Context, page int) (job string, err error) {
-	query := map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": slices.Concat(append(c.names, []string{"id"})...), "page": page}
+	query := map[string]any{"module": map[string]string{"api_name": "Contacts"}, "fields": append(slices.Concat(c.names...), "id"), "page": page}
 	ask := providers.Ask{
 		Op: "order an export", Method: http.MethodPost, Path: "/crm/bulk/v8/read", Body: map[string]any{"file_type": "csv", "query": query},
 		Usage: providers.Usage{Spent: 50},

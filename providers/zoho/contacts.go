@@ -198,7 +198,7 @@ func (c *contacts) read(ctx context.Context, req providers.ListRequest, at posit
 	if err != nil {
 		return page, err
 	}
-	page = c.contactsOf(records, rest)
+	page.Contacts, page.Failures = providers.ReadRecords(records, c.reader(rest))
 	if !more {
 		return page, nil
 	}
@@ -234,12 +234,6 @@ func idsOf(records []jsontext.Value) (ids []string) {
 		}
 	}
 	return ids
-}
-
-func (c *contacts) contactsOf(records []jsontext.Value, more map[string]record) (page providers.Page) {
-	list, _ := json.Marshal(records) // of JSON
-	page.Contacts, page.Failures, _ = providers.ReadRecords(list, c.reader(more))
-	return page
 }
 
 // more reads the fields beyond those of the first call, 100 records a call; nil: there are none.

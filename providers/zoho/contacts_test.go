@@ -61,3 +61,15 @@ func TestSweepByList(t *testing.T) {
 	require.NotContains(t, strings.Split(first.Get("fields"), ","), "Description", "a standard field that nobody asked for")
 	require.Empty(t, asked[0].header.Get("If-Modified-Since"), "a sweep sees records without a time")
 }
+
+func TestNameThatComesTwiceSpoilsNoPage(t *testing.T) {
+	t.Parallel()
+
+	l := script(map[string][]answer{"/Contacts": {
+		{200, nil, page(false, "", `{"id":"11","Last_Name":"A"}`, `{"id":"12","Last_Name":"B","Last_Name":"C"}`)},
+	}})
+	got, err := l.source(t, zoho.Config{}).ListContacts(t.Context(), providers.ListRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"11", "12"}, idsOf(got))
+	require.Equal(t, "C", got.Contacts[1].LastName, "the last one counts")
+}
