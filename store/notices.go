@@ -46,12 +46,28 @@ type Settling struct {
 	Patience time.Duration // since the first one at most
 }
 
-// pending is a row of pending_changes as some deliveries make it.
-type pending struct {
+// record is what a notice is about.
+type record struct {
 	integration uuid.UUID
 	external    string
+}
+
+// pending is a row of pending_changes as some deliveries make it.
+type pending struct {
+	record
 	deleted     bool
 	first, last time.Time
+}
+
+// add counts one more notice in.
+func (p *pending) add(at time.Time, deleted bool) {
+	p.deleted = p.deleted || deleted
+	if at.Before(p.first) {
+		p.first = at
+	}
+	if at.After(p.last) {
+		p.last = at
+	}
 }
 
 const channelOwners = `SELECT channel, integration_id FROM webhook_subscriptions WHERE channel = ANY ($1)`
@@ -122,27 +138,16 @@ func (s *Store) gather(ctx context.Context, tx pgx.Tx, list []TakenDelivery) ([]
 	if err != nil {
 		return nil, err
 	}
-	type key struct {
-		integration uuid.UUID
-		external    string
-	}
-	rows := make(map[key]*pending)
+	rows := make(map[record]*pending)
 	for _, d := range list {
 		for _, c := range d.Changes {
 			for _, integration := range owners[ownerOf(d, c)] {
 				for _, id := range c.ExternalIDs {
-					p := rows[key{integration, id}]
-					if p == nil {
-						p = &pending{integration: integration, external: id, first: d.ReceivedAt, last: d.ReceivedAt}
-						rows[key{integration, id}] = p
+					of := record{integration, id}
+					if rows[of] == nil {
+						rows[of] = &pending{record: of, first: d.ReceivedAt, last: d.ReceivedAt}
 					}
-					p.deleted = p.deleted || c.Deleted
-					if d.ReceivedAt.Before(p.first) {
-						p.first = d.ReceivedAt
-					}
-					if d.ReceivedAt.After(p.last) {
-						p.last = d.ReceivedAt
-					}
+					rows[of].add(d.ReceivedAt, c.Deleted)
 				}
 			}
 		}
