@@ -208,13 +208,7 @@ func (a *account) Living(t *testing.T) []string {
 	t.Helper()
 	list, err := a.fake.Contacts(sandbox.DefaultPortal, 0, 1<<20)
 	require.NoError(t, err)
-	ids := make([]string, len(list))
-	for i, raw := range list {
-		var one struct{ ID string }
-		require.NoError(t, json.Unmarshal(raw, &one))
-		ids[i] = one.ID
-	}
-	return ids
+	return providertest.RecordIDs(t, list)
 }
 
 const (
@@ -283,14 +277,7 @@ func (h *tokenHost) Provider(t *testing.T, secret string) *providers.Provider {
 // Allow implements providertest.OAuthSandbox.
 func (h *tokenHost) Allow(t *testing.T, consentURL string) url.Values {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, nil)
-	require.NoError(t, err)
-	resp, err := h.config.TokenClient.Transport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	back, err := resp.Location()
-	require.NoError(t, err)
-	return back.Query()
+	return providertest.Redirect(t, h.config.TokenClient.Transport, consentURL).Query()
 }
 
 // Withdraw implements providertest.OAuthSandbox.

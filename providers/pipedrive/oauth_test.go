@@ -13,6 +13,7 @@ import (
 
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/pipedrive"
+	"example.com/enlace/providers/providertest"
 	"example.com/enlace/providers/sandbox"
 )
 
@@ -72,18 +73,7 @@ func TestConnecting(t *testing.T) {
 // codeOf follows the consent page as a browser would, up to the callback.
 func codeOf(t *testing.T, a *account, consent string) string {
 	t.Helper()
-	browser := http.Client{
-		Transport:     a.config.TokenClient.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consent, nil)
-	require.NoError(t, err)
-	resp, err := browser.Do(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	back, err := resp.Location()
-	require.NoError(t, err)
-	return back.Query().Get("code")
+	return providertest.Redirect(t, a.config.TokenClient.Transport, consent).Query().Get("code")
 }
 
 // The rows of the provider's page, §1. A refusal of our own app never costs a person's connection.

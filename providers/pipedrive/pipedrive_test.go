@@ -164,13 +164,7 @@ func (a *account) Living(t *testing.T) []string {
 	t.Helper()
 	list, err := a.fake.Contacts(sandbox.DefaultCompany, 0, 1<<20)
 	require.NoError(t, err)
-	ids := make([]string, len(list))
-	for i, raw := range list {
-		var p struct{ ID json.Number }
-		require.NoError(t, json.Unmarshal(raw, &p))
-		ids[i] = p.ID.String()
-	}
-	return ids
+	return providertest.RecordIDs(t, list)
 }
 
 // Calls implements providertest.Sandbox.

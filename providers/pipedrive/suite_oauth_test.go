@@ -1,7 +1,6 @@
 package pipedrive_test
 
 import (
-	"net/http"
 	"net/url"
 	"testing"
 
@@ -40,14 +39,7 @@ func (h *tokenHost) Provider(t *testing.T, secret string) *providers.Provider {
 // Allow implements providertest.OAuthSandbox.
 func (h *tokenHost) Allow(t *testing.T, consentURL string) url.Values {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, nil)
-	require.NoError(t, err)
-	resp, err := h.config.TokenClient.Transport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	back, err := resp.Location()
-	require.NoError(t, err)
-	return back.Query()
+	return providertest.Redirect(t, h.config.TokenClient.Transport, consentURL).Query()
 }
 
 // Withdraw implements providertest.OAuthSandbox.
@@ -61,10 +53,4 @@ func (h *tokenHost) Play(t *testing.T, trouble providertest.Trouble) {
 		return
 	}
 	require.NoError(t, h.fake.Faults(sandbox.Fault{Path: "/oauth/token", Kind: kinds[trouble], Times: sandbox.Forever}))
-}
-
-// Recover implements providertest.OAuthSandbox.
-func (h *tokenHost) Recover(t *testing.T) {
-	t.Helper()
-	h.account.Recover(t)
 }

@@ -1,11 +1,13 @@
 package providertest
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/providers"
@@ -145,4 +147,15 @@ func byNumber(a, b string) int {
 		return len(a) - len(b)
 	}
 	return strings.Compare(a, b)
+}
+
+// RecordIDs are the ids of records in the provider's own JSON, digit for digit; each must have one.
+func RecordIDs(t *testing.T, records []json.RawMessage) []string {
+	t.Helper()
+	ids := make([]string, len(records))
+	for i, raw := range records {
+		ids[i] = providers.Plain(jsontext.Value(raw), "id")
+		require.NotEmpty(t, ids[i])
+	}
+	return ids
 }

@@ -53,6 +53,20 @@ func (o OAuth) Run(t *testing.T) {
 	}
 }
 
+// Redirect asks a consent page as a browser does, and returns where it sends a person who allows: the callback, or
+// another page of the provider.
+func Redirect(t *testing.T, transport http.RoundTripper, consentURL string) *url.URL {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, http.NoBody)
+	require.NoError(t, err)
+	resp, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	back, err := resp.Location()
+	require.NoError(t, err)
+	return back
+}
+
 // grant goes through the consent page and exchanges the code.
 func grant(t *testing.T, s OAuthSandbox, o *providers.OAuth) (g providers.Grant, authServer, code string) {
 	t.Helper()

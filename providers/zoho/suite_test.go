@@ -195,13 +195,7 @@ func (a *account) Living(t *testing.T) []string {
 	t.Helper()
 	list, err := a.fake.Contacts(0, "", 1<<20)
 	require.NoError(t, err)
-	ids := make([]string, len(list))
-	for i, raw := range list {
-		var c struct{ ID string }
-		require.NoError(t, json.Unmarshal(raw, &c))
-		ids[i] = c.ID
-	}
-	return ids
+	return providertest.RecordIDs(t, list)
 }
 
 const (
@@ -282,13 +276,7 @@ func (h *tokenHost) Provider(_ *testing.T, secret string) *providers.Provider {
 func (h *tokenHost) Allow(t *testing.T, consentURL string) url.Values {
 	t.Helper()
 	for range 3 {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, consentURL, http.NoBody)
-		require.NoError(t, err)
-		resp, err := h.config.TokenClient.Transport.RoundTrip(req)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		back, err := resp.Location()
-		require.NoError(t, err)
+		back := providertest.Redirect(t, h.config.TokenClient.Transport, consentURL)
 		if back.Query().Has("code") {
 			return back.Query()
 		}
@@ -310,6 +298,3 @@ func (h *tokenHost) Play(t *testing.T, trouble providertest.Trouble) {
 	}
 	require.NoError(t, h.fake.Faults(sandbox.Fault{Path: "/oauth/v2/token", Kind: kind, Times: sandbox.Forever}))
 }
-
-// Recover implements providertest.OAuthSandbox.
-func (h *tokenHost) Recover(t *testing.T) { t.Helper(); h.account.Recover(t) }
