@@ -15,12 +15,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// ExportTimeout bounds the download of an export.
+const ExportTimeout = 10 * time.Minute
+
 // Bounds of an export.
 const (
-	exportTimeout   = 10 * time.Minute // of its download
-	maxExport       = 4 << 30          // bytes as it is sent
-	maxUnpacked     = 32 << 30         // bytes of its file, by its own word, which package zip holds it to
-	maxExportRecord = 16 << 20         // bytes of one row
+	maxExport       = 4 << 30  // bytes as it is sent
+	maxUnpacked     = 32 << 30 // bytes of its file, by its own word, which package zip holds it to
+	maxExportRecord = 16 << 20 // bytes of one row
 )
 
 // Export is a list that a provider has prepared as a file: CSV, the only one in a ZIP. It is kept in a temporary file
@@ -43,7 +45,7 @@ func (h *HTTP) OpenExport(ctx context.Context, op, url string) (e *Export, answe
 	}
 	_ = os.Remove(file.Name()) // gone with its last handle, even if we are killed; where that can't be, by Close
 	e = &Export{op: op, file: file}
-	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ExportTimeout)
 	defer cancel()
 	if answer, err = h.Download(ctx, op, url, file, maxExport); err == nil && answer.OK() {
 		if err = e.begin(); err == nil {

@@ -108,7 +108,7 @@ type DeletedPage struct {
 }
 
 // A source that holds something between two pages, such as a file that it unpacks, is an [io.Closer] too. The engine
-// closes it when the slice ends; a later source goes on from the cursor alone.
+// may keep it from one slice to the next and closes it in the end; any other source goes on from the cursor alone.
 
 // Cursor is the provider's own position mark, opaque to the engine. Empty is the beginning, or the end.
 type Cursor string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -115,16 +114,26 @@ func (s *slice) open(ctx context.Context) (err error) {
 		return &waitError{store.Wait{For: budget.BlockedFor, Reason: budget.Reason}}
 	}
 	s.pace = newPace(s.provider.Limits, budget)
+	if kept := s.engine.kept.take(s.claim.RunID, s.asked()); kept != nil {
+		s.client, s.source = kept.client, kept.source
+		s.counted = s.calls()
+		return nil
+	}
 	s.connect()
 	return nil
+}
+
+// asked is the account that the source asks.
+func (s *slice) asked() providers.Account {
+	account := accountOf(s.integration)
+	account.ExternalID = s.account
+	return account
 }
 
 // connect makes client and source from the account as it is stored.
 func (s *slice) connect() {
 	s.close()
-	account := accountOf(s.integration)
-	account.ExternalID = s.account
-	calls := s.calls()
+	account, calls := s.asked(), s.calls()
 	s.client = s.engine.Vault.Client(s.integration.ID, account)
 	s.counted -= calls
 	s.source = s.provider.Contacts(account, s.client.Client)
@@ -141,11 +150,19 @@ func accountOf(in store.Integration) providers.Account {
 // close lets go of what the source holds, once nothing is read ahead any more.
 func (s *slice) close() {
 	s.fetching.Wait()
-	if source, ok := s.source.(io.Closer); ok {
-		if err := source.Close(); err != nil {
-			s.log.Warn().Err(err).Msg("could not close the contact source")
-		}
+	(&keptSource{source: s.source}).close(&s.log)
+	s.source = nil
+}
+
+// release lets go of the source, or keeps it for the run's next slice if the run only yields or waits.
+func (s *slice) release(err error) {
+	_, waits := errors.AsType[*waitError](err)
+	if s.source == nil || !waits && !errors.Is(err, errYield) {
+		s.close()
+		return
 	}
+	s.fetching.Wait()
+	s.engine.kept.keep(s.claim.RunID, &keptSource{account: s.asked(), client: s.client, source: s.source})
 	s.source = nil
 }
 
@@ -218,7 +235,19 @@ func (s *slice) count(commit func(spent store.Spent) error) error {
 // enter moves the run to its next phase.
 func (s *slice) enter(ctx context.Context, phase store.Phase) error {
 	s.claim.Checkpoint.Phase = phase
-	return s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, nil, true) })
+	return s.save(ctx, nil, true)
+}
+
+// save writes the checkpoint, which ends a row of failures: the run has got on. Total is how much there is to read; nil:
+// as before.
+func (s *slice) save(ctx context.Context, total *int64, estimate bool) error {
+	return s.write(func() error {
+		err := s.engine.Store.SaveCheckpoint(ctx, s.claim, total, estimate)
+		if err == nil {
+			s.claim.FailuresInRow = 0
+		}
+		return err
+	})
 }
 
 // read does one provider call at the account's pace and says when it began and was answered, by the database's clock.
@@ -229,11 +258,8 @@ func (s *slice) read(ctx context.Context, call func(ctx context.Context) (provid
 	r := rules.Read{Begun: s.clock.Now()}
 	seen, err := call(ctx)
 	r.Done = s.clock.Now()
-	if err != nil {
-		return r, err
-	}
-	s.pace.learn(seen.Usage)
-	return r, nil
+	s.pace.learn(seen.Usage, err == nil)
+	return r, err
 }
 
 // cancelled reports whether a person has cancelled the job.

@@ -3,10 +3,12 @@ package worker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/riverqueue/river"
 
 	"example.com/enlace/jobs"
+	"example.com/enlace/providers"
 	"example.com/enlace/store"
 )
 
@@ -14,6 +16,11 @@ import (
 type syncWorker struct {
 	river.WorkerDefaults[jobs.SyncArgs]
 	engine *engine
+}
+
+// Timeout leaves room for the file of an export, which one slice has to fetch whole. The lease alone says who works.
+func (w *syncWorker) Timeout(*river.Job[jobs.SyncArgs]) time.Duration {
+	return providers.ExportTimeout + timeout
 }
 
 // Work claims the run, works a slice of it and says how the attempt ends.
@@ -45,7 +52,7 @@ func (e *engine) work(ctx context.Context, claim store.Claim) error {
 	slice := newSlice(e, claim)
 	renew := func(ctx context.Context) error { return slice.renew(ctx, claim) }
 	err := underLease(ctx, e.Spans.Renew, renew, slice.run)
-	slice.close()
+	slice.release(err)
 	return slice.settle(ctx, err)
 }
 

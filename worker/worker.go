@@ -107,6 +107,7 @@ func New(o Options) (*Worker, error) {
 	}
 	o.Spans.fill()
 	e := &engine{Options: o, stopping: make(chan struct{}), byName: make(map[string]*providers.Provider)}
+	e.kept.log = &e.Log
 	for _, p := range o.Providers {
 		e.byName[p.Name] = p
 	}
@@ -188,6 +189,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	}
 	w.stop()
 	w.loops.Wait()
+	w.engine.kept.close()
 	return err
 }
 
@@ -198,6 +200,7 @@ type engine struct {
 	jobs     *jobs.Client
 	byName   map[string]*providers.Provider
 	stopping chan struct{} // closed when the process is asked to stop
+	kept     keptSources
 }
 
 func (e *engine) isStopping() bool {
