@@ -56,11 +56,12 @@ type PendingChange struct {
 	ExternalID  string
 	Deleted     bool
 	LastNotedAt time.Time
+	Failures    int           // how often it could not be read though others could
 	DueIn       time.Duration // 0 or less: now
 }
 
 const nextChange = `
-SELECT external_id, deleted, last_noted_at, due_at - clock_timestamp() FROM pending_changes
+SELECT external_id, deleted, last_noted_at, failures, due_at - clock_timestamp() FROM pending_changes
 WHERE integration_id = $1 AND (deleted OR NOT $2) ORDER BY due_at LIMIT 1`
 
 // NextChange is the pending change that is due first, also if it isn't yet; [ErrNotFound] if there is none.
@@ -130,6 +131,22 @@ func (s *Store) PutOffChange(ctx context.Context, c ChangesClaim, id string, d t
 		}
 		if _, err := tx.Exec(ctx, putOffChange, c.IntegrationID, id, d); err != nil {
 			return fmt.Errorf("put off change: %w", err)
+		}
+		return nil
+	})
+}
+
+const delayChange = `
+UPDATE pending_changes SET failures = failures + 1, due_at = clock_timestamp() + $3::interval WHERE integration_id = $1 AND external_id = $2`
+
+// DelayChange lets a pending change that could not be read wait, so that the others go on.
+func (s *Store) DelayChange(ctx context.Context, c ChangesClaim, id string, d time.Duration) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.HoldChanges(ctx, tx, c); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, delayChange, c.IntegrationID, id, d); err != nil {
+			return fmt.Errorf("delay change: %w", err)
 		}
 		return nil
 	})

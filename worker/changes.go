@@ -24,6 +24,12 @@ const (
 	// floodLook is after how many records a slice looks again whether they have become too many.
 	floodLook = 20
 
+	// troubled is after how many records in a row that can't be read the account is at fault, and not they.
+	troubled = 3
+
+	// longestDelay is between tries to read a record that can't be read though others can.
+	longestDelay = time.Hour
+
 	// laterChanges is when records are tried again after a refusal that only a person, or another run, can mend.
 	laterChanges = 15 * time.Minute
 )
@@ -62,7 +68,8 @@ func (e *engine) workChanges(ctx context.Context, claim store.ChangesClaim) erro
 type changeReader struct {
 	*slice
 
-	queue store.ChangesClaim
+	queue  store.ChangesClaim
+	unread int // records in a row that could not be read
 }
 
 func newChangeReader(e *engine, c store.ChangesClaim) *changeReader {
@@ -95,12 +102,8 @@ func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) 
 			continue // with what is due now
 		}
 		read++
-		if err := r.readChange(ctx, next); err != nil {
-			if again, refreshErr := r.mend(ctx, err); refreshErr != nil {
-				return 0, refreshErr
-			} else if !again {
-				return 0, err
-			}
+		if err := r.readOrDelay(ctx, next); err != nil {
+			return 0, err
 		}
 		if r.pace.belowReserve() {
 			return 0, &waitError{store.Wait{For: r.untilQuotaReset() + spread(time.Minute), Reason: words.WaitReserve}}
@@ -125,6 +128,42 @@ func (r *changeReader) yieldToRun(ctx context.Context) (flooded bool, err error)
 		r.log.Info().Int64("records", replaced).Msg("many records have changed; a run reads them instead")
 	}
 	return wait > 0, nil
+}
+
+// readOrDelay reads a record. One that can't be read, though others can, waits for itself and holds up nobody.
+func (r *changeReader) readOrDelay(ctx context.Context, p store.PendingChange) error {
+	err := r.readChange(ctx, p)
+	if err == nil {
+		r.unread = 0
+		return nil
+	}
+	if again, err := r.mend(ctx, err); err != nil || again {
+		return err
+	}
+	e, ok := errors.AsType[*providers.Error](err)
+	if !ok || ctx.Err() != nil || !ofRecord(e.Kind) {
+		return err
+	}
+	if r.unread++; r.unread >= troubled {
+		return err
+	}
+	d := min(max(r.backoff(p.Failures+1), time.Until(e.RetryAt)), longestDelay)
+	if p.Failures >= failAfter {
+		d = longestDelay
+	}
+	r.log.Warn().Err(e).Str("kind", string(e.Kind)).Int("failures", p.Failures+1).Dur("again_ms", d).Msg("a record that was notified can't be read now; others go on")
+	return r.engine.Store.DelayChange(ctx, r.queue, p.ExternalID, d)
+}
+
+// ofRecord reports whether a failure may be a single record's alone.
+func ofRecord(kind providers.ErrorKind) bool {
+	switch kind {
+	case providers.Transient, providers.SchemaChanged, providers.CursorExpired, providers.ListTooLong, providers.InvalidRequest,
+		providers.NotFound, providers.UnknownOutcome, providers.Internal:
+		return true
+	case providers.RateLimited, providers.QuotaExhausted, providers.Blocked, providers.NeedsReauth, providers.Misconfigured:
+	}
+	return false
 }
 
 // readChange reads a record by its id and stores what that says, again while another reader overlaps it.

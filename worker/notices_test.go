@@ -416,3 +416,37 @@ func TestRoundsSideBySide(t *testing.T) {
 	require.Zero(t, n.count(t, `SELECT count(*) FROM river.river_job WHERE kind = 'webhook_inbox' AND state = 'available'`), "their work is done")
 	require.Zero(t, n.count(t, `SELECT count(*) FROM pending_changes WHERE due_at < last_noted_at + interval '1 minute'`))
 }
+
+// A record whose reading always fails waits alone; an account that answers nothing is left alone as a whole.
+func TestARecordThatCannotBeReadHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+
+	n := newNoticing(t, false, quick())
+	n.start(t)
+	n.fill(t, 10)
+	ids := make([]string, 10)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i + 1)
+		n.crm.put(ids[i], "Changed")
+	}
+	n.crm.change(func() { n.crm.statuses["1"], n.crm.statuses["2"] = 500, 500 })
+	n.notice(t, delivery(false, ids...))
+	require.Eventually(t, func() bool { return n.count(t, `SELECT count(*) FROM pending_changes`) == 2 }, 30*time.Second, 10*time.Millisecond)
+	require.Equal(t, 8, n.count(t, `SELECT count(*) FROM contacts WHERE name = 'Changed'`))
+	require.Eventually(t, func() bool { return n.count(t, `SELECT min(failures) FROM pending_changes`) >= 2 }, 30*time.Second, 10*time.Millisecond, "each is tried again")
+	require.Zero(t, n.count(t, `SELECT failures_in_row FROM change_queues`), "the account is well")
+	n.crm.change(func() { clear(n.crm.statuses) })
+	n.settled(t)
+	n.requireSame(t)
+
+	n.crm.change(func() {
+		for _, id := range ids {
+			n.crm.statuses[id] = 500
+		}
+	})
+	n.notice(t, delivery(false, ids...))
+	require.Eventually(t, func() bool { return n.count(t, `SELECT coalesce(max(failures_in_row), 0) FROM change_queues`) >= 1 }, 30*time.Second, 10*time.Millisecond)
+	n.crm.change(func() { clear(n.crm.statuses) })
+	n.settled(t)
+	n.requireSame(t)
+}
