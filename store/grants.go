@@ -85,7 +85,7 @@ const updateGrant = `
 UPDATE integrations SET external_account_id = $2, external_account_name = coalesce(nullif($3, ''), external_account_name),
     access_token = $4, refresh_token = coalesce(nullif($5, ''), refresh_token), expires_at = clock_timestamp() + $6::interval,
     scopes = coalesce($7::text[], scopes), api_domain = coalesce(nullif($8, ''), api_domain),
-    auth_server = nullif($9, ''), token_generation = token_generation + 1, refresh_lease_until = NULL, refreshed_at = clock_timestamp(),
+    auth_server = nullif($9, ''), token_generation = token_generation + 1, refresh_lease_until = NULL, refresh_doubted_at = NULL, refreshed_at = clock_timestamp(),
     status = 'connected', status_reason = NULL, next_sync_at = clock_timestamp() + $10::interval
 WHERE id = $1`
 
@@ -136,7 +136,7 @@ func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, sea
 // disconnect erases the tokens. The generation grows, so that an exchange under way stores nothing any more.
 const disconnect = `
 UPDATE integrations i SET status = 'disconnected', status_reason = nullif($2, ''), access_token = NULL, refresh_token = NULL, expires_at = NULL,
-    token_generation = i.token_generation + 1, refresh_lease_until = NULL, next_sync_at = NULL
+    token_generation = i.token_generation + 1, refresh_lease_until = NULL, refresh_doubted_at = NULL, next_sync_at = NULL
 FROM (SELECT id, access_token, refresh_token FROM integrations WHERE id = $1) old
 WHERE i.id = old.id AND i.status <> 'disconnected'
 RETURNING coalesce(i.external_account_id, ''), coalesce(i.auth_server, ''), coalesce(old.access_token, ''), coalesce(old.refresh_token, '')`

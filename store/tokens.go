@@ -56,6 +56,9 @@ type RefreshLease struct {
 	Until        time.Time
 	RefreshToken string // sealed; empty: there is none
 
+	// DoubtedFor is how long ago the host first refused this generation in a way that is doubted; nil: it hasn't.
+	DoubtedFor *time.Duration
+
 	// TakenOver says that an earlier holder left without a settled answer: its exchange may still be under way, or have
 	// used up the refresh token.
 	TakenOver bool
@@ -67,11 +70,11 @@ UPDATE integrations i SET refresh_lease_until = clock_timestamp() + $3::interval
 FROM (SELECT id, refresh_lease_until AS before FROM integrations WHERE id = $1 FOR NO KEY UPDATE) old
 WHERE i.id = old.id AND i.token_generation = $2 AND i.status = 'connected'
   AND (i.refresh_lease_until IS NULL OR i.refresh_lease_until < clock_timestamp())
-RETURNING coalesce(i.refresh_token, ''), i.refresh_lease_until, old.before IS NOT NULL`
+RETURNING coalesce(i.refresh_token, ''), i.refresh_lease_until, old.before IS NOT NULL, clock_timestamp() - i.refresh_doubted_at`
 
 // TakeRefresh takes the lease on a generation; false if it isn't free, or the row isn't connected at that generation.
 func (s *Store) TakeRefresh(ctx context.Context, id uuid.UUID, generation int64, span time.Duration) (l RefreshLease, taken bool, err error) {
-	err = s.pool.QueryRow(ctx, takeRefresh, id, generation, span).Scan(&l.RefreshToken, &l.Until, &l.TakenOver)
+	err = s.pool.QueryRow(ctx, takeRefresh, id, generation, span).Scan(&l.RefreshToken, &l.Until, &l.TakenOver, &l.DoubtedFor)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return l, false, nil
 	}
@@ -95,7 +98,7 @@ type NewTokens struct {
 const storeRefresh = `
 UPDATE integrations SET access_token = $3, refresh_token = coalesce(nullif($4, ''), refresh_token),
     expires_at = clock_timestamp() + $5::interval, scopes = coalesce($6::text[], scopes), api_domain = coalesce(nullif($7, ''), api_domain),
-    token_generation = token_generation + 1, refresh_lease_until = NULL, refreshed_at = clock_timestamp(),
+    token_generation = token_generation + 1, refresh_lease_until = NULL, refresh_doubted_at = NULL, refreshed_at = clock_timestamp(),
     status_reason = CASE status WHEN 'needs_reauth' THEN NULL ELSE status_reason END,
     status = CASE status WHEN 'needs_reauth' THEN 'connected' ELSE status END
 WHERE id = $1 AND token_generation = $2`
@@ -127,6 +130,18 @@ WHERE id = $1 AND token_generation = $2 AND refresh_lease_until = $3`
 func (s *Store) LeaveRefresh(ctx context.Context, id uuid.UUID, generation int64, lease time.Time, settled bool) error {
 	if _, err := s.pool.Exec(ctx, leaveRefresh, id, generation, lease, settled); err != nil {
 		return fmt.Errorf("leave refresh: %w", err)
+	}
+	return nil
+}
+
+const doubtRefresh = `
+UPDATE integrations SET refresh_lease_until = clock_timestamp(), refresh_doubted_at = coalesce(refresh_doubted_at, clock_timestamp())
+WHERE id = $1 AND token_generation = $2 AND refresh_lease_until = $3`
+
+// DoubtRefresh ends a lease, unsettled, after a refusal that is to be heard once more before it is believed.
+func (s *Store) DoubtRefresh(ctx context.Context, id uuid.UUID, generation int64, lease time.Time) error {
+	if _, err := s.pool.Exec(ctx, doubtRefresh, id, generation, lease); err != nil {
+		return fmt.Errorf("doubt refresh: %w", err)
 	}
 	return nil
 }

@@ -10,9 +10,6 @@ import (
 	"example.com/enlace/store"
 )
 
-// askAgain is how long after a doubtful refusal the host is asked once more.
-const askAgain = time.Minute
-
 // outcome is how an exchange ended.
 type outcome struct {
 	token Token
@@ -144,10 +141,12 @@ func (v *Vault) refuse(ctx context.Context, row store.Tokens, lease store.Refres
 	if !ok {
 		return refusal
 	}
-	if e.Doubtful && !lease.TakenOver { // whoever asks next takes over, and believes it then
-		v.leave(context.WithoutCancel(ctx), row, lease, false)
+	if e.Doubtful && (lease.DoubtedFor == nil || *lease.DoubtedFor < v.opts.AskAgain) {
+		if err := v.store.DoubtRefresh(context.WithoutCancel(ctx), row.ID, row.Generation, lease.Until); err != nil {
+			return err
+		}
 		told := *e
-		told.Kind, told.Variant, told.RetryAt = providers.Transient, "", time.Now().Add(askAgain)
+		told.Kind, told.Variant, told.RetryAt = providers.Transient, "", time.Now().Add(v.opts.AskAgain)
 		return &told
 	}
 	if lease.TakenOver {

@@ -20,6 +20,7 @@ type Options struct {
 	Wait     time.Duration // for the token host, by who wants the token [20 s]
 	Exchange time.Duration // after which an exchange with the token host is broken off [10 min]
 	Doubt    time.Duration // before a refusal after a takeover is believed [30 s]
+	AskAgain time.Duration // before a refusal that a host gives by mistake at times is heard again, and believed [30 s]
 	Early    time.Duration // before its end, a token is refreshed [5 min]
 	Spare    time.Duration // before its end, a token is still sent if there is no other [30 s]
 	Rest     time.Duration // after a failed refresh, while the old token still serves [30 s]
@@ -37,7 +38,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	for field, value := range map[*time.Duration]time.Duration{
 		&o.Lease: 45 * time.Second, &o.Wait: 20 * time.Second, &o.Exchange: 10 * time.Minute, &o.Doubt: 30 * time.Second,
-		&o.Early: 5 * time.Minute, &o.Spare: 30 * time.Second, &o.Rest: 30 * time.Second, &o.Echo: time.Second, &o.Poll: 250 * time.Millisecond,
+		&o.AskAgain: 30 * time.Second, &o.Early: 5 * time.Minute, &o.Spare: 30 * time.Second, &o.Rest: 30 * time.Second, &o.Echo: time.Second, &o.Poll: 250 * time.Millisecond,
 		&o.Request: 75 * time.Second, &o.Revoke: 10 * time.Second, &o.Notices: 5 * time.Second,
 		&o.FirstSync: 15 * time.Minute,
 	} {

@@ -206,16 +206,29 @@ func TestZohoCases(t *testing.T) {
 		t.Run("c", func(t *testing.T) {
 			t.Parallel()
 
-			w := newZohoWorld(t, quick, said(http.StatusOK, `{"error":"invalid_code"}`))
-			id := w.account(t, "R1")
-			_, err := w.vault.Token(t.Context(), id, vault.NoneFailed)
-			require.Equal(t, providers.Transient, providers.KindOf(err), "%v", err)
-			require.Equal(t, store.Connected, w.status(t, id), "not after the first")
-			_, err = w.zohoProcess(t, quick).Token(t.Context(), id, vault.NoneFailed)
-			require.Equal(t, providers.NeedsReauth, providers.KindOf(err), "%v", err)
-			require.Equal(t, store.NeedsReauth, w.status(t, id))
-			require.Equal(t, map[string]int{"needs_reauth": 1}, w.openIncidents(t, id))
-			require.Len(t, w.zoho.sent, 2)
+			for name, before := range map[string]string{
+				"the lease was free":       "NULL",
+				"the lease was taken over": "now() - interval '1 hour'", // an earlier holder asked for another reason, or died
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+
+					w := newZohoWorld(t, quick, said(http.StatusOK, `{"error":"invalid_code"}`))
+					id := w.account(t, "R1")
+					w.exec(t, `UPDATE integrations SET refresh_lease_until = `+before)
+					for range 2 { // the second at once, from another process
+						_, err := w.zohoProcess(t, quick).Token(t.Context(), id, vault.NoneFailed)
+						require.Equal(t, providers.Transient, providers.KindOf(err), "%v", err)
+						require.Equal(t, store.Connected, w.status(t, id), "not after the first")
+					}
+					w.exec(t, `UPDATE integrations SET refresh_doubted_at = refresh_doubted_at - interval '30 seconds'`)
+					_, err := w.zohoProcess(t, quick).Token(t.Context(), id, vault.NoneFailed)
+					require.Equal(t, providers.NeedsReauth, providers.KindOf(err), "%v", err)
+					require.Equal(t, store.NeedsReauth, w.status(t, id))
+					require.Equal(t, map[string]int{"needs_reauth": 1}, w.openIncidents(t, id))
+					require.Len(t, w.zoho.sent, 3)
+				})
+			}
 		})
 		t.Run("d", func(t *testing.T) {
 			t.Parallel()
