@@ -47,18 +47,19 @@ type Progress struct {
 	WindowEnd time.Time // zero: unchanged
 	Watermark time.Time // zero: unchanged
 	Swept     bool
+	First     time.Time // when the run's first call began
 
 	DeletedUntil time.Time // the list of deletions was read to its end; zero: unchanged
 }
 
 const moveWindow = `
 UPDATE integrations SET window_end = coalesce($2, window_end), watermark = greatest(watermark, $3),
-    swept_at = CASE WHEN $4 THEN clock_timestamp() ELSE swept_at END, deleted_until = greatest(deleted_until, $5)
+    swept_at = CASE WHEN $4 AND (sweep_asked_at IS NULL OR sweep_asked_at < $6) THEN clock_timestamp() ELSE swept_at END, deleted_until = greatest(deleted_until, $5)
 WHERE id = $1`
 
 // MoveWindow notes that a whole walk has been committed. The caller has locked the integration.
 func (s *Store) MoveWindow(ctx context.Context, tx pgx.Tx, integration uuid.UUID, p Progress) error {
-	if _, err := tx.Exec(ctx, moveWindow, integration, optional(p.WindowEnd), optional(p.Watermark), p.Swept, optional(p.DeletedUntil)); err != nil {
+	if _, err := tx.Exec(ctx, moveWindow, integration, optional(p.WindowEnd), optional(p.Watermark), p.Swept, optional(p.DeletedUntil), optional(p.First)); err != nil {
 		return fmt.Errorf("move window: %w", err)
 	}
 	return nil
@@ -104,9 +105,10 @@ func (s *Store) AddSpent(ctx context.Context, tx pgx.Tx, run uuid.UUID, spent Sp
 	return nil
 }
 
-const sweepAgain = `UPDATE integrations SET swept_at = NULL WHERE id = $1`
+const sweepAgain = `UPDATE integrations SET swept_at = NULL, sweep_asked_at = clock_timestamp() WHERE id = $1`
 
-// SweepAgain makes the next scheduled run a sweep: the last one found that its list was incomplete.
+// SweepAgain makes the next scheduled run a sweep, since a list was incomplete, or deletions may have been missed. A sweep
+// that has begun before doesn't count.
 func (s *Store) SweepAgain(ctx context.Context, tx pgx.Tx, integration uuid.UUID) error {
 	if _, err := tx.Exec(ctx, sweepAgain, integration); err != nil {
 		return fmt.Errorf("sweep again: %w", err)

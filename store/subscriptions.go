@@ -126,7 +126,9 @@ WHERE s.integration_id = $1 AND i.id = s.integration_id AND ($2::uuid IS NULL OR
   AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())
 RETURNING ` + subscriptionColumns
 
-const hasSubscription = `SELECT EXISTS (SELECT FROM webhook_subscriptions WHERE integration_id = $1)`
+const hasSubscription = `
+SELECT EXISTS (SELECT FROM webhook_subscriptions s JOIN integrations i ON i.id = s.integration_id
+    WHERE s.integration_id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2) AND i.status <> 'disconnected')`
 
 // ErrBusy says that somebody else works on a row at present.
 var ErrBusy = errors.New("somebody else works on it")
@@ -139,7 +141,7 @@ func (s *Store) TakeSubscription(ctx context.Context, tenant *uuid.UUID, integra
 		return sub, err
 	}
 	var busy bool
-	if err := s.pool.QueryRow(ctx, hasSubscription, integration).Scan(&busy); err != nil {
+	if err := s.pool.QueryRow(ctx, hasSubscription, integration, tenant).Scan(&busy); err != nil {
 		return sub, fmt.Errorf("take subscription: %w", err)
 	}
 	if busy {

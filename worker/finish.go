@@ -113,7 +113,7 @@ func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
 		cursors = rules.Opaque
 	}
 	old := value(s.integration.Watermark)
-	p := store.Progress{WindowEnd: rules.WindowEnd(value(s.integration.WindowEnd), cp.Upper, cp.Sweep, cursors), Swept: cp.Sweep}
+	p := store.Progress{WindowEnd: rules.WindowEnd(value(s.integration.WindowEnd), cp.Upper, cp.Sweep, cursors), Swept: cp.Sweep, First: cp.First}
 	if cp.Reading.Done || s.deletedBase().IsZero() {
 		p.DeletedUntil = cp.Upper
 	}
