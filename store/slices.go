@@ -53,6 +53,7 @@ type Checkpoint struct {
 	Expired   bool             `json:"expired,omitempty"`  // the last walk's cursor expired: the next time fails the run
 	Newest    time.Time        `json:"newest,omitzero"`    // largest update time committed
 	Expected  int64            `json:"expected,omitempty"` // contacts that a sweep will meet, or about
+	Counted   bool             `json:"counted,omitempty"`  // a sweep has asked how many
 	Live      int64            `json:"live,omitempty"`     // live contacts before anything was deleted
 	Listed    int64            `json:"listed,omitempty"`   // living records that the walk listed
 	Held      int64            `json:"held,omitempty"`     // deletions that wait for a person
@@ -152,7 +153,7 @@ func (s *Store) Leave(ctx context.Context, tx pgx.Tx, c Claim, w Wait, spent Spe
 
 const saveCheckpoint = `
 UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, window_start = $6, window_end = $7,
-    records_total = coalesce($8, records_total), total_is_estimate = CASE WHEN $8::bigint IS NULL THEN total_is_estimate ELSE $9 END, updated_at = clock_timestamp()
+    failures_in_row = 0, records_total = coalesce($8, records_total), total_is_estimate = CASE WHEN $8::bigint IS NULL THEN total_is_estimate ELSE $9 END, updated_at = clock_timestamp()
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 
 // SaveCheckpoint moves the run to another phase, or begins its walk.

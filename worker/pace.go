@@ -29,7 +29,7 @@ type pace struct {
 	remaining int64           // as reported at remainingAt
 	reported  time.Time       // when remaining was; zero: not, or too long ago
 	sent      []time.Time     // within the window, oldest first
-	answered  bool            // the provider has answered in this slice
+	answered  bool            // the provider has served us in this slice
 }
 
 func newPace(limits providers.Limits, b store.Budget) *pace {
@@ -82,11 +82,12 @@ func (p *pace) next(now time.Time) (d time.Duration, known bool) {
 	return 0, true
 }
 
-// learn takes over what an answer said of limits.
-func (p *pace) learn(u providers.Usage) {
+// learn takes over what an answer said of limits, and what it cost. A refusal tells of both, too; served says that it
+// was none.
+func (p *pace) learn(u providers.Usage, served bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answered = true
+	p.answered = p.answered || served
 	if u.BurstLimit != nil {
 		p.usage.BurstLimit, p.usage.BurstWindow = u.BurstLimit, u.BurstWindow
 	}

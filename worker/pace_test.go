@@ -65,7 +65,7 @@ func TestPaceBelievesTheProvider(t *testing.T) {
 			for range c.sent {
 				p.sent = append(p.sent, time.Now())
 			}
-			p.learn(providers.Usage{BurstLimit: &limit, BurstWindow: 2 * time.Second, BurstRemaining: &c.remaining})
+			p.learn(providers.Usage{BurstLimit: &limit, BurstWindow: 2 * time.Second, BurstRemaining: &c.remaining}, true)
 			d, known := p.next(time.Now())
 			require.True(t, known)
 			require.Equal(t, c.waits, d > 0)

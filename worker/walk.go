@@ -86,6 +86,9 @@ func (s *slice) present() ask {
 // beginWalk fixes what the run covers, when it has not begun, and checks that a sweep still knows what it has seen.
 func (s *slice) beginWalk(ctx context.Context) error {
 	cp := &s.claim.Checkpoint
+	if cp.Page == 0 && cp.Sweep && !cp.Counted { // a fault came between
+		return s.beginSweep(ctx)
+	}
 	if cp.Page > 0 && cp.Sweep {
 		kept, err := s.engine.Store.PagesKept(ctx, s.claim.RunID)
 		if err != nil || kept == cp.Page {
@@ -110,10 +113,13 @@ func (s *slice) beginSweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if total != nil {
-		s.claim.Checkpoint.Expected = *total
+	cp := &s.claim.Checkpoint
+	cp.Expected, cp.Counted = value(total), true
+	if err := s.save(ctx, total, estimate); err != nil {
+		cp.Counted = false
+		return err
 	}
-	return s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, total, estimate) })
+	return nil
 }
 
 // total is how many contacts a sweep will read: by the provider's own count, or about as many as there were.
@@ -183,7 +189,7 @@ func (s *slice) awaitExport(ctx context.Context, f fetched) error {
 		cp.Exported, cp.Preparing = f.read.Begun, true
 	}
 	cp.Cursor = f.page.Next
-	if err := s.write(func() error { return s.engine.Store.SaveCheckpoint(ctx, s.claim, nil, true) }); err != nil {
+	if err := s.save(ctx, nil, true); err != nil {
 		return err
 	}
 	return &waitError{store.Wait{For: f.page.Wait, Reason: words.WaitExport}}
