@@ -35,3 +35,6 @@ func VariantOf(err error) string { return faultOf(err).variant }
 
 // SetHeartbeat paces event streams that are yet to be opened.
 func (s *Server) SetHeartbeat(pace time.Duration) { s.feed.heartbeat = pace }
+
+// SetRoom bounds what notifications take of memory, before any has come.
+func (s *Server) SetRoom(most int64) { s.room = newRoom(most) }

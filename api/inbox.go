@@ -28,14 +28,16 @@ type inbox struct {
 // arrival is a delivery that its sender waits with.
 type arrival struct {
 	delivery store.Delivery
+	leave    func()        // called when it is no longer held
 	done     chan struct{} // closed when the two below are set
 	receipt  store.Receipt
 	err      error
 }
 
-// receive returns when the delivery is in the inbox, or was before.
-func (b *inbox) receive(ctx context.Context, d store.Delivery) (store.Receipt, error) {
-	a := &arrival{delivery: d, done: make(chan struct{})}
+// receive returns when the delivery is in the inbox, or was before. It calls leave when the delivery is no longer held,
+// which is later if the sender leaves.
+func (b *inbox) receive(ctx context.Context, d store.Delivery, leave func()) (store.Receipt, error) {
+	a := &arrival{delivery: d, leave: leave, done: make(chan struct{})}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, a)
 	if !b.busy {
@@ -92,5 +94,6 @@ func (b *inbox) store(ctx context.Context, list []*arrival) {
 			a.receipt = receipts[i]
 		}
 		close(a.done)
+		a.leave()
 	}
 }

@@ -92,6 +92,7 @@ type Server struct {
 	riverUI  *riverui.Handler
 	feed     *feed
 	inbox    *inbox
+	room     *room
 	channels *channels
 	metrics  *metrics
 	registry *prometheus.Registry
@@ -127,7 +128,7 @@ func New(o Options) (*Server, error) {
 	s.adminKey = adminKeyHash(o.AdminKey)
 	s.metrics = newMetrics(s.registry, s.store, o.Log)
 	s.feed = newFeed(s.store, o.Log)
-	s.inbox, s.channels = &inbox{jobs: o.Jobs}, newChannels(o.Store, o.Vault)
+	s.inbox, s.room, s.channels = &inbox{jobs: o.Jobs}, newRoom(bodiesAtOnce), newChannels(o.Store, o.Vault)
 	s.riverUI, err = riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(o.Jobs.River(), nil), Prefix: riverUIPrefix, JobListHideArgsByDefault: true,
 		Logger: slog.New(zerolog.NewSlogHandler(o.Log.With().Str("part", "riverui").Logger())),

@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/sha256"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 
@@ -64,7 +63,16 @@ func (s *Server) notice(r *http.Request, p *providers.Provider) (result string, 
 	if err != nil {
 		return webhookFailed, err
 	}
-	body, err := io.ReadAll(r.Body)
+	body, leave, err := s.room.read(r.Body)
+	kept := false
+	defer func() {
+		if !kept {
+			leave()
+		}
+	}()
+	if errors.Is(err, errFull) {
+		return webhookFailed, s.crowded()
+	}
 	if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
 		return webhookUnverified, tooLarge(maxNotification)
 	}
@@ -91,7 +99,8 @@ func (s *Server) notice(r *http.Request, p *providers.Provider) (result string, 
 	case len(d.Changes) == 0:
 		return webhookIgnored, nil
 	}
-	receipt, storeErr := s.inbox.receive(r.Context(), d)
+	kept = true
+	receipt, storeErr := s.inbox.receive(r.Context(), d, leave)
 	switch {
 	case storeErr != nil:
 		return webhookFailed, storeErr

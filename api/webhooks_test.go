@@ -351,3 +351,39 @@ func TestDeliveriesShareTransactions(t *testing.T) {
 	require.Equal(t, map[string]int{"200 stored": 100, "200 duplicate": 200}, results)
 	require.Equal(t, 100, n.deliveries(t))
 }
+
+// What has been sent and not yet stored is bounded; beyond it the provider is asked to come again.
+func TestNotificationsHaveSoMuchRoom(t *testing.T) {
+	t.Parallel()
+
+	n := newNotified(t, 1)
+	n.server.SetRoom(62 << 10)
+	path := "/webhooks/pipedrive/" + n.channel
+	status, _ := n.post(t, path, n.secret, "{}")
+	require.Equal(t, http.StatusOK, status)
+
+	from, to := io.Pipe()
+	held, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+path, from)
+	require.NoError(t, err)
+	held.Header.Set("Content-Type", "application/json")
+	ended := make(chan int, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(held)
+		if err != nil {
+			ended <- 0
+			return
+		}
+		_ = resp.Body.Close()
+		ended <- resp.StatusCode
+	}()
+	_, err = to.Write(bytes.Repeat([]byte(" "), 40<<10)) // of 4 + 8 + 16 + 32 KiB that it takes
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		status, answer := n.post(t, path, n.secret, "{}")
+		return status == http.StatusServiceUnavailable && answer["code"] == "internal"
+	}, 20*time.Second, 10*time.Millisecond, "there is no room")
+	require.NoError(t, to.Close())
+	require.NotZero(t, <-ended)
+	status, _ = n.post(t, path, n.secret, "{}")
+	require.Equal(t, http.StatusOK, status, "there is room again")
+}
