@@ -165,6 +165,8 @@ func TestControlEndsGrants(t *testing.T) {
 	t.Parallel()
 
 	b := bare(t, 1)
+	require.Equal(t, http.StatusBadRequest, b.steer(http.MethodPost, "/expire", `{"x":1}`).status)
+	require.Equal(t, http.StatusOK, b.get(persons).status, "what is refused does nothing")
 	require.JSONEq(t, `{"expired":true}`, b.steer(http.MethodPost, "/expire", "").body)
 	require.Equal(t, http.StatusUnauthorized, b.get(persons).status)
 	require.Equal(t, http.StatusOK, b.refresh(b.tokens.RefreshToken).status)

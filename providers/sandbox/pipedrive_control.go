@@ -304,17 +304,17 @@ func (p *Pipedrive) actions() map[string]action {
 		) (any, error) {
 			return map[string]int{"revoked": p.Revoke(asked.Company)}, nil
 		}),
-		"expire": func(_ context.Context, body []byte) (any, error) {
+		"expire": actionOf(func(struct{}) (any, error) {
 			p.ExpireAccessTokens()
-			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
-		},
+			return map[string]bool{"expired": true}, nil
+		}),
 		"uninstall": p.uninstallAction,
 		"merge":     actionOf(p.mergeAction),
 		"replay":    p.outbox.replayAction,
-		"reset": func(_ context.Context, body []byte) (any, error) {
+		"reset": actionOf(func(struct{}) (any, error) {
 			p.ResetCounters()
-			return p.status(), decodeStrict(body, &struct{}{})
-		},
+			return p.status(), nil
+		}),
 	}
 }
 

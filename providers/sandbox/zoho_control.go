@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -358,10 +357,10 @@ func (z *Zoho) actions() map[string]action {
 			}
 			return map[string]int{"revoked": z.Revoke(asked.Org)}, nil
 		}),
-		"expire": func(_ context.Context, body []byte) (any, error) {
+		"expire": actionOf(func(struct{}) (any, error) {
 			z.ExpireAccessTokens()
-			return map[string]bool{"expired": true}, decodeStrict(body, &struct{}{})
-		},
+			return map[string]bool{"expired": true}, nil
+		}),
 		"merge": actionOf(func(asked struct {
 			Winner string `json:"winner"`
 			Loser  string `json:"loser"`
@@ -381,10 +380,10 @@ func (z *Zoho) actions() map[string]action {
 			return map[string]bool{"restored": true}, nil
 		}),
 		"replay": z.outbox.replayAction,
-		"reset": func(_ context.Context, body []byte) (any, error) {
+		"reset": actionOf(func(struct{}) (any, error) {
 			z.ResetCounters()
-			return z.status(), decodeStrict(body, &struct{}{})
-		},
+			return z.status(), nil
+		}),
 	}
 }
 

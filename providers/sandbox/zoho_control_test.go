@@ -124,6 +124,8 @@ func TestZohoControlActs(t *testing.T) {
 	merge := fmt.Sprintf(`{"winner":%q,"loser":%q}`, done.Created[0], done.Created[1])
 	require.Equal(t, http.StatusOK, b.steer(http.MethodPost, "/merge", merge).status)
 	require.Equal(t, http.StatusBadRequest, b.steer(http.MethodPost, "/merge", merge).status)
+	require.Equal(t, http.StatusBadRequest, b.steer(http.MethodPost, "/expire", `{"x":1}`).status)
+	require.Equal(t, http.StatusOK, b.get("/crm/v8/org").status, "what is refused does nothing")
 	require.JSONEq(t, `{"expired":true}`, b.steer(http.MethodPost, "/expire", "").body)
 	require.Equal(t, http.StatusUnauthorized, b.get("/crm/v8/org").status)
 	require.JSONEq(t, `{"revoked":1}`, b.steer(http.MethodPost, "/revoke", "").body)

@@ -83,9 +83,10 @@ func (c *contacts) open(ctx context.Context, id string) (ready bool, err error) 
 	switch {
 	case state == "":
 		return false, c.Unexpected(ask, "the answer is not about the job")
+	case state == "COMPLETED":
 	case strings.HasPrefix(state, "FAIL"), !made.IsZero() && c.seen.Date.Sub(made) > maxJobAge:
 		return false, &providers.Error{Kind: providers.CursorExpired, Op: "zoho: look for the export", Detail: "the export failed"}
-	case state != "COMPLETED": // ADDED, IN PROGRESS, QUEUED [?]
+	default: // ADDED, IN PROGRESS, QUEUED [?]
 		return false, nil
 	}
 	_ = c.Close()

@@ -82,10 +82,10 @@ func parse(cursor providers.Cursor, changes bool) (p position, err error) {
 func (c *contacts) ListContacts(ctx context.Context, req providers.ListRequest) (page providers.Page, err error) {
 	c.seen = providers.Observation{}
 	if page, err = c.begin(ctx, req); err != nil {
-		return providers.Page{}, err
+		page = providers.Page{}
 	}
-	page.Observation = c.seen
-	return page, nil
+	page.Observation = c.seen // also of a failure: it has cost as much
+	return page, err
 }
 
 // begin finds out where and how a page is read.

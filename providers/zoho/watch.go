@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"example.com/enlace/providers"
@@ -78,24 +77,16 @@ func (cfg Config) unsubscribe(ctx context.Context, account providers.Account, cl
 // readNotice reads a notification. The token is all that proves it; events have no ids, and a repeated one is the same
 // bytes. The operation's word is a hint: the sources differ [?].
 func readNotice(n providers.Notification) ([]providers.Change, error) {
-	var body struct {
-		Token     providers.Text   `json:"token"`
-		Module    string           `json:"module"`
-		Operation string           `json:"operation"`
-		IDs       []providers.Text `json:"ids"`
-	}
-	if err := json.Unmarshal(providers.CleanJSON(n.Body), &body, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, errors.New("zoho: read the notification: it is not of the form that is known")
-	}
-	if !providers.SameSecret(string(body.Token), n.Secret) {
+	body := jsontext.Value(n.Body)
+	if !providers.SameSecret(providers.Plain(body, "token"), n.Secret) {
 		return nil, providers.ErrUnverified
 	}
-	if body.Module != "Contacts" || len(body.IDs) == 0 {
+	ids, module := providers.IDs(body, "ids"), providers.Plain(body, "module")
+	if !body.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) || module == "Contacts" && len(ids) == 0 {
+		return nil, errors.New("zoho: read the notification: it is not of the form that is known")
+	}
+	if module != "Contacts" {
 		return nil, nil
 	}
-	change := providers.Change{Deleted: body.Operation == "delete"}
-	for _, id := range body.IDs {
-		change.ExternalIDs = append(change.ExternalIDs, string(id))
-	}
-	return []providers.Change{change}, nil
+	return []providers.Change{{ExternalIDs: ids, Deleted: providers.Plain(body, "operation") == "delete"}}, nil
 }

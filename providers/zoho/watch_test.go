@@ -129,20 +129,24 @@ func TestNotifications(t *testing.T) {
 	got, err := read(`{"module":"Contacts","ids":[554023000000123001,"2"],"token":"the-secret","channel_id":1000000068001}`)
 	require.NoError(t, err)
 	require.Equal(t, []string{"554023000000123001", "2"}, got[0].ExternalIDs, "digit for digit")
-	for _, nothing := range []string{`{"module":"Leads","ids":["1"],"token":"the-secret"}`, `{"module":"Contacts","ids":[],"token":"the-secret"}`, `{"token":"the-secret"}`} {
+	for _, nothing := range []string{`{"module":"Leads","ids":["1"],"token":"the-secret"}`, `{"token":"the-secret"}`} {
 		got, err := read(nothing)
 		require.NoError(t, err)
 		require.Empty(t, got, nothing)
 	}
-	for _, forged := range []string{strings.Replace(example, "the-secret", "another", 1), strings.Replace(example, `"the-secret"`, `null`, 1), `{"module":"Contacts","ids":["1"]}`, `{}`} {
+	for _, forged := range []string{
+		strings.Replace(example, "the-secret", "another", 1), strings.Replace(example, `"the-secret"`, `null`, 1),
+		`{"module":"Contacts","ids":["1"]}`, `{}`, ``, `<html>`, `[]`, `{"ids":7}`, `{"token":{}}`,
+		`{"token":"the-secre`, `{"module":"Contacts","ids":["1"],`,
+	} {
 		_, err := read(forged)
 		require.ErrorIs(t, err, providers.ErrUnverified, forged)
 	}
 	_, err = zoho.New(zoho.Config{}).Changes.Read(providers.Notification{Body: []byte(`{"token":""}`)})
 	require.ErrorIs(t, err, providers.ErrUnverified, "nothing equals a secret that isn't there")
-	for _, odd := range []string{``, `<html>`, `[]`, `{"ids":7}`, `{"token":{}}`} {
+	for _, odd := range []string{`{"token":"the-secret","module":"Contacts","ids":{"a":1}}`, `{"token":"the-secret","module":"Contacts"}`, `{"module":"Contacts","ids":[],"token":"the-secret"}`} {
 		_, err := read(odd)
-		require.Error(t, err)
+		require.Error(t, err, odd)
 		require.NotErrorIs(t, err, providers.ErrUnverified, odd)
 	}
 }
