@@ -27,7 +27,7 @@ func (c *Caller) List(ctx context.Context, ask Ask, read Reader) (Page, error) {
 	var body map[string]jsontext.Value
 	seen, err := c.Ask(ctx, ask, &body)
 	if err != nil {
-		return Page{}, err
+		return Page{Observation: seen}, err
 	}
 	layout := c.api.Layout
 	list, next := inside(body, layout.Records), inside(body, layout.Next)
@@ -36,10 +36,10 @@ func (c *Caller) List(ctx context.Context, ask Ask, read Reader) (Page, error) {
 	}
 	page, err := c.Page(ask, seen, list, read)
 	if err != nil {
-		return Page{}, err
+		return Page{Observation: seen}, err
 	}
 	if next != nil && next.Kind() != 'n' && next.Kind() != '"' {
-		return Page{}, c.Unexpected(ask, "the answer has an unexpected form at /"+strings.ReplaceAll(layout.Next, ".", "/"))
+		return Page{Observation: seen}, c.Unexpected(ask, "the answer has an unexpected form at /"+strings.ReplaceAll(layout.Next, ".", "/"))
 	}
 	page.Next = Cursor(Plain(next))
 	page.Total, _ = strconv.ParseInt(Plain(inside(body, layout.Total)), 10, 64)
@@ -75,7 +75,7 @@ type Reader = func(raw jsontext.Value) (Contact, error)
 func (c *Caller) Page(ask Ask, seen Observation, list jsontext.Value, read Reader) (Page, error) {
 	var records []jsontext.Value
 	if list.Kind() == 'n' || json.Unmarshal(list, &records, jsontext.AllowDuplicateNames(true)) != nil {
-		return Page{}, c.Unexpected(ask, "the answer has no list of contacts")
+		return Page{Observation: seen}, c.Unexpected(ask, "the answer has no list of contacts")
 	}
 	contacts, failures := ReadRecords(records, read)
 	var ended []Contact

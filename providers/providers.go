@@ -79,7 +79,7 @@ const (
 
 // ContactSource reads the contacts of one account. Implementations are safe for use by one goroutine at a time.
 type ContactSource interface {
-	// ListContacts reads one page. The error is an [*Error].
+	// ListContacts reads one page. The error is an [*Error], and beside it there is nothing but what the answers told.
 	ListContacts(ctx context.Context, req ListRequest) (Page, error)
 
 	// ReadContact is a confirming read of one record by its id. A record that the provider calls deleted comes with

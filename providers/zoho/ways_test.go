@@ -269,6 +269,8 @@ func TestUnchangedIsNoEmptyAccount(t *testing.T) {
 
 	got, err := sweep(t, answer{304, nil, ""})
 	require.Error(t, err)
+	require.EqualValues(t, 2, got.Usage.Spent, "it has cost as much as an answer")
+	got.Observation = providers.Observation{}
 	require.Empty(t, got)
 }
 
@@ -515,6 +517,7 @@ func TestExport(t *testing.T) {
 
 			l := exports(t, c.answers)
 			got, err := read(t.Context(), t, l, ordered(t, l), 0)
+			got.Observation = providers.Observation{}
 			require.Empty(t, got)
 			var e *providers.Error
 			require.ErrorAs(t, err, &e)
@@ -527,6 +530,7 @@ func TestExport(t *testing.T) {
 
 		l := exports(t, map[string][]answer{"/bulk/v8/read": {{201, nil, `{"data":[]}`}}})
 		got, err := l.source(t, zoho.Config{Full: zoho.Bulk}).ListContacts(t.Context(), providers.ListRequest{})
+		got.Observation = providers.Observation{}
 		require.Empty(t, got)
 		requireError(t, err, providers.SchemaChanged, "")
 	})
