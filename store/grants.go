@@ -169,7 +169,7 @@ func (s *Store) EraseTokens(ctx context.Context, tenant *uuid.UUID, id uuid.UUID
 			return err
 		}
 		erased = true
-		for _, sql := range []string{closeAllIncidents, forgetNotices} {
+		for _, sql := range []string{closeAllIncidents, forgetQueue, forgetChanges, forgetSubscription} {
 			if _, err := tx.Exec(ctx, sql, id); err != nil {
 				return err
 			}

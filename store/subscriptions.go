@@ -150,10 +150,13 @@ func (s *Store) TakeSubscription(ctx context.Context, tenant *uuid.UUID, integra
 	return sub, ErrNotFound
 }
 
-// forgetNotices removes what an integration that is disconnected has of channels and changes to be read.
-const forgetNotices = `
-WITH s AS (DELETE FROM webhook_subscriptions WHERE integration_id = $1), q AS (DELETE FROM change_queues WHERE integration_id = $1)
-DELETE FROM pending_changes WHERE integration_id = $1`
+// What an integration that is disconnected has of changes to be read and of channels goes in this order, which is that
+// of everybody who locks them: in one statement the inbox and it would wait for each other.
+const (
+	forgetQueue        = `DELETE FROM change_queues WHERE integration_id = $1`
+	forgetChanges      = `DELETE FROM pending_changes WHERE integration_id = $1`
+	forgetSubscription = `DELETE FROM webhook_subscriptions WHERE integration_id = $1`
+)
 
 // lookAfterSubscription makes a subscription due whose account was connected again.
 const lookAfterSubscription = `UPDATE webhook_subscriptions SET due_at = clock_timestamp() WHERE integration_id = $1`
