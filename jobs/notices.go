@@ -59,6 +59,11 @@ const (
 	CoversGap = "notices_gap" // it reads what was missed while there were none
 )
 
+// Interactive reports whether somebody waits for what a run does, by its requested_by: schedules and notices don't.
+func Interactive(requestedBy string) bool {
+	return requestedBy != Scheduled && requestedBy != Noticed && requestedBy != CoversGap
+}
+
 // Subscribe begins a round of subscriptions now, for an account that has just been connected.
 func (c *Client) Subscribe(ctx context.Context) error {
 	if _, err := c.river.Insert(ctx, SubscribeArgs{}, nil); err != nil {

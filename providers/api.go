@@ -79,7 +79,7 @@ func (api *API) For(account Account, client *http.Client) *Caller {
 }
 
 // Ask asks, and reads the JSON of a good answer into v. The error is an [*Error], classified by the status and by
-// [API.Refine]; what the answer tells beside its records comes with it.
+// [API.Refine], or the payer's own ([WithPayer]); what the answer tells beside its records comes with it.
 func (c *Caller) Ask(ctx context.Context, ask Ask, v any) (Observation, error) {
 	r := Request{Method: ask.Method, URL: c.base + ask.Path, Header: ask.Header, Body: ask.Body}
 	query := url.Values{}
@@ -89,6 +89,9 @@ func (c *Caller) Ask(ctx context.Context, ask Ask, v any) (Observation, error) {
 	}
 	if len(query) > 0 {
 		r.URL += "?" + query.Encode()
+	}
+	if err := pay(ctx, ask.Usage.Spent); err != nil {
+		return Observation{}, err
 	}
 	answer, err := c.http.Do(ctx, c.op(ask), r)
 	if err != nil {

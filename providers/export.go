@@ -136,6 +136,9 @@ func (e *Export) Close() error {
 
 // OpenExport fetches an export of an account, judged as [Caller.Ask] judges; see [HTTP.OpenExport].
 func (c *Caller) OpenExport(ctx context.Context, ask Ask) (*Export, Observation, error) {
+	if err := pay(ctx, ask.Usage.Spent); err != nil {
+		return nil, Observation{}, err
+	}
 	file, answer, err := c.http.OpenExport(ctx, c.op(ask), c.base+ask.Path)
 	if err != nil {
 		return nil, Observation{}, err

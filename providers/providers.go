@@ -55,13 +55,14 @@ type Account struct {
 
 // Limits are the facts of a provider's pace that hold before it has reported any.
 type Limits struct {
-	RequestsPerSecond float64                       // our pace until the provider reported a limit
-	BurstsBeforeQuota int                           // so many burst refusals in a row mean that the day is spent; 0: never
-	QuotaReset        func(now time.Time) time.Time // when the daily budget comes back, if the provider doesn't say
-	SweepEvery        time.Duration                 // how often a full sweep looks for silent deletions
-	DeletedEvery      time.Duration                 // how often a list of deletions is worth reading beside sweeps; 0: in every run
-	DeletedKept       time.Duration                 // how long it shows a deletion; 0: there is no such list, or for ever
-	Cursors           Cursors                       // what a cursor of a list of changes is
+	RequestsPerSecond float64                        // our pace until the provider reported a limit
+	BurstsBeforeQuota int                            // so many burst refusals in a row mean that the day is spent; 0: never
+	QuotaReset        func(now time.Time) time.Time  // when the daily budget comes back, if the provider doesn't say
+	SweepEvery        time.Duration                  // how often a full sweep looks for silent deletions
+	DeletedEvery      time.Duration                  // how often a list of deletions is worth reading beside sweeps; 0: in every run
+	DeletedKept       time.Duration                  // how long it shows a deletion; 0: there is no such list, or for ever
+	Budget            func(externalID string) string // the account that a budget belongs to, where several share one; nil: each has its own
+	Cursors           Cursors                        // what a cursor of a list of changes is
 }
 
 // Cursors says what the cursors of a list of changes are, and with it how such a list is read to its end.

@@ -74,7 +74,7 @@ type changeReader struct {
 
 func newChangeReader(e *engine, c store.ChangesClaim) *changeReader {
 	return &changeReader{queue: c, slice: &slice{
-		engine: e, jobQueue: jobs.QueueChanges, claim: store.Claim{IntegrationID: c.IntegrationID, TenantID: c.TenantID, Job: c.Job}, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
+		engine: e, jobQueue: jobs.QueueChanges, claim: store.Claim{IntegrationID: c.IntegrationID, TenantID: c.TenantID, Job: c.Job}, clock: store.NewDatabaseClock(c.Now), began: time.Now(), interactive: true,
 		log: e.Log.With().Stringer("integration_id", c.IntegrationID).Stringer("tenant_id", c.TenantID).Int64("job_id", c.Job).Logger(),
 	}}
 }
@@ -104,9 +104,6 @@ func (r *changeReader) run(ctx context.Context) (wait time.Duration, err error) 
 		read++
 		if err := r.readOrDelay(ctx, next); err != nil {
 			return 0, err
-		}
-		if r.pace.belowReserve() {
-			return 0, &waitError{store.Wait{For: r.untilQuotaReset() + spread(time.Minute), Reason: words.WaitReserve}}
 		}
 		if over, err := r.over(ctx); err != nil || over {
 			return 0, err
@@ -198,17 +195,17 @@ func (r *changeReader) settle(ctx context.Context, wait time.Duration, err error
 	failure, isFailure := errors.AsType[*providers.Error](err)
 	switch {
 	case err == nil:
-		return r.leaveChanges(after, store.Wait{For: wait}, nil)
+		return r.leaveChanges(after, &store.Wait{For: wait}, nil)
 	case errors.Is(err, store.ErrLost):
 		r.log.Info().Msg("the slice has lost its lease; another goes on")
 		return nil
 	case ctx.Err() != nil: // stopping, out of time, or cancelled by a person: the records still are to be read
-		if err := r.leaveChanges(after, store.Wait{}, nil); err != nil && !isSnooze(err) {
+		if err := r.leaveChanges(after, &store.Wait{}, nil); err != nil && !isSnooze(err) {
 			return err
 		}
 		return fmt.Errorf("broken off: %w", ctx.Err())
 	case isWait:
-		return r.leaveChanges(after, blocked.Wait, nil)
+		return r.leaveChanges(after, &blocked.Wait, nil)
 	case isInactive:
 		r.log.Info().Str("status", inactive.Status).Msg("changed records wait for their integration")
 		return r.park(after)
@@ -231,11 +228,11 @@ func (r *changeReader) settleRefusal(ctx context.Context, e *providers.Error) er
 	case providers.QuotaExhausted:
 		wait := time.Until(e.RetryAt)
 		if wait <= 0 {
-			wait = r.untilQuotaReset()
+			wait = r.quota.untilReset()
 		}
-		return r.blockChanges(ctx, store.Wait{For: wait + spread(time.Minute), Reason: string(words.QuotaExhausted)})
+		return r.blockChanges(ctx, store.Wait{For: wait + spread(wakeSpread), Reason: string(words.QuotaExhausted)})
 	case providers.Blocked:
-		return r.leaveChanges(ctx, store.Wait{For: r.engine.Spans.Blocked, Reason: string(words.Blocked)}, nil)
+		return r.leaveChanges(ctx, &store.Wait{For: r.engine.Spans.Blocked, Reason: string(words.Blocked)}, nil)
 	case providers.NeedsReauth:
 		return r.refuse(ctx, e)
 	case providers.Misconfigured, providers.SchemaChanged:
@@ -243,7 +240,19 @@ func (r *changeReader) settleRefusal(ctx context.Context, e *providers.Error) er
 	case providers.Transient, providers.CursorExpired, providers.ListTooLong, providers.InvalidRequest, providers.NotFound,
 		providers.UnknownOutcome, providers.Internal:
 	}
-	return r.failChanges(ctx, time.Until(e.RetryAt))
+	return r.failUnserved(ctx, e)
+}
+
+// failUnserved waits after a failure that isn't the records', with all other work of the account if it is one too many.
+func (r *changeReader) failUnserved(ctx context.Context, e *providers.Error) error {
+	wait := &store.Wait{For: max(r.backoff(min(r.queue.FailuresInRow+1, failAfter)), time.Until(e.RetryAt)), Reason: words.WaitBackoff, Failure: true}
+	return r.leaveChanges(ctx, wait, func(tx pgx.Tx) error {
+		down, err := r.noteUnserved(ctx, tx, e)
+		if down {
+			*wait = waitsForProbe()
+		}
+		return err
+	})
 }
 
 // refuse stops the integration, as a run does: the provider refuses a token that was just renewed.
@@ -255,18 +264,18 @@ func (r *changeReader) refuse(ctx context.Context, e *providers.Error) error {
 	if refused {
 		return r.park(ctx)
 	}
-	return r.leaveChanges(ctx, store.Wait{Reason: words.WaitRenewing}, nil) // a newer token is there, or somebody else has stopped it
+	return r.leaveChanges(ctx, &store.Wait{Reason: words.WaitRenewing}, nil) // a newer token is there, or somebody else has stopped it
 }
 
 // failChanges waits longer after each failure in a row; the records wait as long as it takes.
 func (r *changeReader) failChanges(ctx context.Context, atLeast time.Duration) error {
 	n := min(r.queue.FailuresInRow+1, failAfter)
-	return r.leaveChanges(ctx, store.Wait{For: max(r.backoff(n), atLeast), Reason: words.WaitBackoff, Failure: true}, nil)
+	return r.leaveChanges(ctx, &store.Wait{For: max(r.backoff(n), atLeast), Reason: words.WaitBackoff, Failure: true}, nil)
 }
 
 // blockChanges waits, and lets everybody else who asks the account wait too.
 func (r *changeReader) blockChanges(ctx context.Context, w store.Wait) error {
-	return r.leaveChanges(ctx, w, func(tx pgx.Tx) error {
+	return r.leaveChanges(ctx, &w, func(tx pgx.Tx) error {
 		_, err := r.block(ctx, tx, w)
 		return err
 	})
@@ -274,12 +283,12 @@ func (r *changeReader) blockChanges(ctx context.Context, w store.Wait) error {
 
 // park gives the queue back without a job: the integration doesn't work at present. The look for strays brings it back.
 func (r *changeReader) park(ctx context.Context) error {
-	_, err := r.giveBack(ctx, false, store.Wait{}, nil)
+	_, err := r.giveBack(ctx, false, &store.Wait{}, nil)
 	return err
 }
 
 // leaveChanges gives the queue back until the job comes again; with nothing left to read, the job ends.
-func (r *changeReader) leaveChanges(ctx context.Context, w store.Wait, first func(tx pgx.Tx) error) error {
+func (r *changeReader) leaveChanges(ctx context.Context, w *store.Wait, first func(tx pgx.Tx) error) error {
 	done, err := r.giveBack(ctx, true, w, first)
 	if err != nil || done {
 		return err
@@ -288,7 +297,7 @@ func (r *changeReader) leaveChanges(ctx context.Context, w store.Wait, first fun
 }
 
 // giveBack is done if nothing is left to read, or another slice goes on.
-func (r *changeReader) giveBack(ctx context.Context, goesOn bool, w store.Wait, first func(tx pgx.Tx) error) (done bool, err error) {
+func (r *changeReader) giveBack(ctx context.Context, goesOn bool, w *store.Wait, first func(tx pgx.Tx) error) (done bool, err error) {
 	err = r.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
 		if err := r.engine.Store.HoldChanges(ctx, tx, r.queue); err != nil {
 			return err
@@ -301,7 +310,7 @@ func (r *changeReader) giveBack(ctx context.Context, goesOn bool, w store.Wait, 
 				return err
 			}
 		}
-		done, err = r.engine.Store.LeaveChanges(ctx, tx, r.queue, goesOn, w)
+		done, err = r.engine.Store.LeaveChanges(ctx, tx, r.queue, goesOn, *w)
 		return err
 	})
 	if errors.Is(err, store.ErrLost) {

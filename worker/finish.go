@@ -66,7 +66,7 @@ func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, live int64, counted *in
 		return "", err
 	}
 	var drift *int64
-	if err := st.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), true); err != nil {
+	if err := st.NoteUsage(ctx, tx, s.budget, s.quota.rest(), s.quota.spent(), true); err != nil {
 		return "", err
 	}
 	if cp.Sweep {

@@ -77,11 +77,11 @@ func isSnooze(err error) bool {
 // leave gives the run back. The database's clock says until when it waits; the snooze only brings the job back about
 // then, and the look for strays corrects it where this process's clock is wrong.
 func (s *slice) leave(ctx context.Context, w store.Wait) error {
-	return s.leaveWith(ctx, w, nil)
+	return s.leaveWith(ctx, &w, nil)
 }
 
-// leaveWith is leave after something that only the run's holder may write, in one transaction.
-func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.Tx) error) error {
+// leaveWith is leave after something that only the run's holder may write, and that may change the wait, in one transaction.
+func (s *slice) leaveWith(ctx context.Context, w *store.Wait, first func(tx pgx.Tx) error) error {
 	err := s.engine.Store.Tx(ctx, func(tx pgx.Tx) error {
 		if err := s.engine.Store.HoldFence(ctx, tx, s.claim); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.T
 				return err
 			}
 		}
-		return s.engine.Store.Leave(ctx, tx, s.claim, w, s.uncounted())
+		return s.engine.Store.Leave(ctx, tx, s.claim, *w, s.uncounted())
 	})
 	if errors.Is(err, store.ErrLost) {
 		return nil
@@ -107,10 +107,10 @@ func (s *slice) leaveWith(ctx context.Context, w store.Wait, first func(tx pgx.T
 
 // noteUsage notes what the provider's answers have told of limits, if it has answered.
 func (s *slice) noteUsage(ctx context.Context, tx pgx.Tx) error {
-	if s.pace == nil || !s.pace.hasAnswered() {
+	if s.quota == nil || !s.quota.hasAnswered() && s.quota.spent() == 0 {
 		return nil
 	}
-	return s.engine.Store.NoteUsage(ctx, tx, s.provider.Name, s.account, s.pace.seen(), false)
+	return s.engine.Store.NoteUsage(ctx, tx, s.budget, s.quota.rest(), s.quota.spent(), false)
 }
 
 // end ends the run, its job and, if there is trouble, opens an incident, in one transaction.
@@ -197,10 +197,15 @@ func (s *slice) backOff(ctx context.Context, code words.Code, e *providers.Error
 	if n >= failAfter {
 		return s.fail(ctx, code, e.Variant, e, true)
 	}
-	wait := store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: words.WaitBackoff, Failure: true}
+	wait := &store.Wait{For: max(s.backoff(n), time.Until(e.RetryAt)), Reason: words.WaitBackoff, Failure: true}
 	return s.leaveWith(ctx, wait, func(tx pgx.Tx) error {
-		if n < troubleAfter {
-			return nil
+		down, err := s.noteUnserved(ctx, tx, e)
+		if down {
+			*wait = waitsForProbe()
+			wait.Failure = true
+		}
+		if err != nil || !down && n < troubleAfter {
+			return err
 		}
 		return s.report(ctx, tx, code, e)
 	})
@@ -232,7 +237,7 @@ func (s *slice) report(ctx context.Context, tx pgx.Tx, code words.Code, e *provi
 func (s *slice) slowDown(ctx context.Context, e *providers.Error) error {
 	wait := store.Wait{For: max(time.Until(e.RetryAt), shortestWait), Reason: string(words.RateLimited)}
 	spent := errors.New("the day is spent")
-	err := s.leaveWith(ctx, wait, func(tx pgx.Tx) error {
+	err := s.leaveWith(ctx, &wait, func(tx pgx.Tx) error {
 		inRow, err := s.block(ctx, tx, wait)
 		if most := s.provider.Limits.BurstsBeforeQuota; err == nil && most > 0 && inRow >= most {
 			return spent
@@ -247,16 +252,16 @@ func (s *slice) slowDown(ctx context.Context, e *providers.Error) error {
 
 // block notes that the account is to be left alone, whichever worker asks.
 func (s *slice) block(ctx context.Context, tx pgx.Tx, w store.Wait) (inRow int, err error) {
-	return s.engine.Store.BlockAccount(ctx, tx, s.provider.Name, s.account, w.For, w.Reason, s.pace.hasAnswered())
+	return s.engine.Store.BlockAccount(ctx, tx, s.budget, w.For, w.Reason, s.quota.hasAnswered())
 }
 
 // park waits for the account's budget to come back.
 func (s *slice) park(ctx context.Context, wait time.Duration, e *providers.Error) error {
 	if wait <= 0 {
-		wait = s.untilQuotaReset()
+		wait = s.quota.untilReset()
 	}
-	w := store.Wait{For: wait + spread(time.Minute), Reason: string(words.QuotaExhausted)}
-	return s.leaveWith(ctx, w, func(tx pgx.Tx) error {
+	w := store.Wait{For: wait + spread(wakeSpread), Reason: string(words.QuotaExhausted)}
+	return s.leaveWith(ctx, &w, func(tx pgx.Tx) error {
 		if _, err := s.block(ctx, tx, w); err != nil {
 			return err
 		}
@@ -264,19 +269,10 @@ func (s *slice) park(ctx context.Context, wait time.Duration, e *providers.Error
 	})
 }
 
-// untilQuotaReset is how long the day's budget takes to come back, by the provider's rule.
-func (s *slice) untilQuotaReset() time.Duration {
-	now := s.clock.Now()
-	if reset := s.provider.Limits.QuotaReset; reset != nil {
-		return reset(now).Sub(now)
-	}
-	return time.Hour
-}
-
 // lookAgain waits a day for an account that may not; its token is fine.
 func (s *slice) lookAgain(ctx context.Context, e *providers.Error) error {
 	w := store.Wait{For: s.engine.Spans.Blocked, Reason: string(words.Blocked)}
-	return s.leaveWith(ctx, w, func(tx pgx.Tx) error { return s.report(ctx, tx, words.Blocked, e) })
+	return s.leaveWith(ctx, &w, func(tx pgx.Tx) error { return s.report(ctx, tx, words.Blocked, e) })
 }
 
 // needsReauth stops the integration: the provider refuses a token that was just renewed. (A refused renewal has done

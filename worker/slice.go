@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -26,16 +27,20 @@ type slice struct {
 	log      zerolog.Logger
 	began    time.Time
 
+	interactive bool // somebody waits for it: it may use what scheduled work leaves
+
 	integration store.Integration
 	provider    *providers.Provider
 	account     string
 	client      *vault.Client
 	source      providers.ContactSource
-	pace        *pace
+	budget      store.BudgetKey
+	quota       *quota
+	doubted     atomic.Bool    // the last call of the account, whoever made it, was not served
 	refreshed   bool           // the token was renewed because an error asked for it
 	fetching    sync.WaitGroup // the page that is read ahead
 	counted     int64          // calls that a commit has counted
-	quota       int64          // of what the pace has seen spent, that which a commit has counted
+	spent       int64          // of what calls have cost, that which a commit has counted
 
 	writing sync.Mutex // held while the run's row is written
 	ended   bool       // under writing: the slice has ended the run, and its lease with it
@@ -43,7 +48,7 @@ type slice struct {
 
 func newSlice(e *engine, c store.Claim) *slice {
 	return &slice{
-		engine: e, jobQueue: jobs.QueueSync, claim: c, clock: store.NewDatabaseClock(c.Now), began: time.Now(),
+		engine: e, jobQueue: jobs.QueueSync, claim: c, clock: store.NewDatabaseClock(c.Now), began: time.Now(), interactive: jobs.Interactive(c.RequestedBy),
 		log: e.Log.With().Stringer("run_id", c.RunID).Stringer("integration_id", c.IntegrationID).Stringer("tenant_id", c.TenantID).
 			Int64("job_id", c.Job).Logger(),
 	}
@@ -106,14 +111,24 @@ func (s *slice) open(ctx context.Context) (err error) {
 	if s.integration.ExternalAccountID != nil {
 		s.account = *s.integration.ExternalAccountID
 	}
-	budget, err := s.engine.Store.Budget(ctx, s.provider.Name, s.account)
+	s.budget = budgetOf(s.provider, s.account)
+	budget, err := s.engine.Store.Budget(ctx, s.budget)
 	if err != nil {
 		return err
 	}
 	if budget.BlockedFor > 0 {
 		return &waitError{store.Wait{For: budget.BlockedFor, Reason: budget.Reason}}
 	}
-	s.pace = newPace(s.provider.Limits, budget)
+	reach, err := s.engine.Store.Reach(ctx, s.reachKey())
+	if err != nil {
+		return err
+	}
+	if reach.Down {
+		return &waitError{waitsForProbe()}
+	}
+	s.doubted.Store(reach.Failures > 0)
+	s.quota = newQuota(s.engine.Store, s.budget, s.provider.Limits, budget, s.clock.Now)
+	s.quota.interactive = s.interactive
 	if kept := s.engine.kept.take(s.claim.RunID, s.asked()); kept != nil {
 		s.client, s.source = kept.client, kept.source
 		s.counted = s.calls()
@@ -177,8 +192,8 @@ func (s *slice) calls() int64 {
 // uncounted is what was spent that no commit has counted yet.
 func (s *slice) uncounted() store.Spent {
 	spent := store.Spent{Calls: int(s.calls() - s.counted)}
-	if s.pace != nil {
-		spent.Quota = s.pace.seen().Spent - s.quota
+	if s.quota != nil {
+		spent.Quota = s.quota.spent() - s.spent
 	}
 	return spent
 }
@@ -226,7 +241,7 @@ func (s *slice) count(commit func(spent store.Spent) error) error {
 		spent := s.uncounted()
 		err := commit(spent)
 		if err == nil {
-			s.counted, s.quota, s.claim.FailuresInRow = s.counted+int64(spent.Calls), s.quota+spent.Quota, 0
+			s.counted, s.spent, s.claim.FailuresInRow = s.counted+int64(spent.Calls), s.spent+spent.Quota, 0
 		}
 		return err
 	})
@@ -250,16 +265,34 @@ func (s *slice) save(ctx context.Context, total *int64, estimate bool) error {
 	})
 }
 
-// read does one provider call at the account's pace and says when it began and was answered, by the database's clock.
+// read does one provider call, paid from the account's budgets, and says when it began and was answered, by the
+// database's clock.
 func (s *slice) read(ctx context.Context, call func(ctx context.Context) (providers.Observation, error)) (rules.Read, error) {
-	if err := s.pace.wait(ctx); err != nil {
-		return rules.Read{}, err
+	first := &firstPaid{payer: s.quota, now: s.clock.Now, began: s.clock.Now()}
+	seen, err := call(providers.WithPayer(ctx, first))
+	r := rules.Read{Begun: first.began, Done: s.clock.Now()}
+	s.quota.learn(seen.Usage, err == nil)
+	if err == nil {
+		s.noteServed(ctx)
 	}
-	r := rules.Read{Begun: s.clock.Now()}
-	seen, err := call(ctx)
-	r.Done = s.clock.Now()
-	s.pace.learn(seen.Usage, err == nil)
 	return r, err
+}
+
+// firstPaid notes when the first of a call's requests was paid: before that it hasn't begun. For one goroutine at a time.
+type firstPaid struct {
+	payer providers.Payer
+	now   func() time.Time
+	began time.Time
+	paid  bool
+}
+
+// Pay implements [providers.Payer].
+func (f *firstPaid) Pay(ctx context.Context, price int64) error {
+	err := f.payer.Pay(ctx, price)
+	if err == nil && !f.paid {
+		f.began, f.paid = f.now(), true
+	}
+	return err
 }
 
 // cancelled reports whether a person has cancelled the job.

@@ -112,6 +112,7 @@ type subscriber struct {
 	provider *providers.Provider
 	account  providers.Account
 	client   *vault.Client
+	quota    *quota
 	url      string
 }
 
@@ -146,7 +147,7 @@ func (s *subscriber) ask(ctx context.Context) (providers.Subscription, error) {
 		if err := s.open(ctx); err != nil {
 			return providers.Subscription{}, err
 		}
-		granted, err := s.askOnce(ctx)
+		granted, err := s.askOnce(providers.WithPayer(ctx, s.quota))
 		e, ok := errors.AsType[*providers.Error](err)
 		if !ok || !e.RefreshFirst || again {
 			return granted, err
@@ -164,13 +165,23 @@ func (s *subscriber) open(ctx context.Context) error {
 		return err
 	}
 	s.account = accountOf(in)
-	budget, err := s.engine.Store.Budget(ctx, s.sub.Provider, s.account.ExternalID)
+	budget, err := s.engine.Store.Budget(ctx, budgetOf(s.provider, s.account.ExternalID))
 	if err != nil {
 		return err
 	}
 	if budget.BlockedFor > 0 {
 		return &waitError{store.Wait{For: budget.BlockedFor, Reason: budget.Reason}}
 	}
+	reach, err := s.engine.Store.Reach(ctx, store.AccountKey{Provider: s.sub.Provider, Account: s.account.ExternalID})
+	if err != nil {
+		return err
+	}
+	if reach.Down {
+		return &waitError{waitsForProbe()}
+	}
+	clock := store.NewDatabaseClock(s.sub.Now)
+	s.quota = newQuota(s.engine.Store, budgetOf(s.provider, s.account.ExternalID), s.provider.Limits, budget, clock.Now)
+	s.quota.interactive = true
 	s.client = s.engine.Vault.Client(in.ID, s.account)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/enlace/jobs"
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
@@ -55,8 +54,7 @@ func (s *slice) walk(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		parked := s.reserveReached()
-		if !end && !last && !parked { // a page that the slice won't store is not asked for
+		if !end && !last { // a page that the slice won't store is not asked for
 			next = s.fetch(ctx, following)
 		}
 		if err := s.commit(ctx, got, following, end); err != nil {
@@ -65,8 +63,6 @@ func (s *slice) walk(ctx context.Context) error {
 		switch {
 		case end:
 			return nil
-		case parked:
-			return &waitError{store.Wait{For: s.untilQuotaReset() + spread(time.Minute), Reason: words.WaitReserve}}
 		case last:
 			return errYield
 		}
@@ -308,9 +304,4 @@ func (s *slice) restart(ctx context.Context, expired bool) error {
 	cp.From, cp.ByCursor, cp.Moved = time.Time{}, false, false
 	cp.Exported, cp.Preparing, cp.Reading = time.Time{}, false, store.Reading{}
 	return s.write(func() error { return s.engine.Store.RestartWalk(ctx, s.claim) })
-}
-
-// reserveReached reports whether scheduled work must leave the rest of the day's budget to people.
-func (s *slice) reserveReached() bool {
-	return s.claim.RequestedBy == jobs.Scheduled && s.pace.belowReserve()
 }

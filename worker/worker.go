@@ -50,6 +50,7 @@ type Spans struct {
 	Look     time.Duration // between looks for runs that nobody works on [3 s]
 	Schedule time.Duration // between looks for integrations that are due [5 s]
 	Backoff  time.Duration // the first wait after a failure; each next is three times as long, to 5 min [2 s]
+	Probe    time.Duration // between calls that ask whether a provider serves again [3 s]
 	Blocked  time.Duration // before an account that may not is tried again [24 h]
 
 	Settle    time.Duration // from the last notice of a changed record to its reading [5 s]
@@ -70,6 +71,7 @@ func (s *Spans) fill() {
 		{&s.Look, 3 * time.Second},
 		{&s.Schedule, 5 * time.Second},
 		{&s.Backoff, 2 * time.Second},
+		{&s.Probe, 3 * time.Second},
 		{&s.Blocked, 24 * time.Hour},
 		{&s.Settle, 5 * time.Second},
 		{&s.Patience, 30 * time.Second},
@@ -175,6 +177,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	}
 	w.stop = stop
 	w.loops.Go(func() { w.engine.reconcile(work) })
+	w.loops.Go(func() { w.engine.watchDown(work) })
 	return nil
 }
 

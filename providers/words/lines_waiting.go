@@ -16,6 +16,7 @@ const (
 	WaitPaced          = "paced"          // messages
 	WaitBlocked        = "blocked"
 	WaitExport         = "export"
+	WaitProviderDown   = "provider_down"
 )
 
 var waitingLines = []line{
@@ -84,6 +85,11 @@ var waitingLines = []line{
 		en:  wording{sentence: "{provider} is preparing the list. We look {at}."},
 		es:  wording{sentence: "{provider} está preparando la lista. Miramos {at}."},
 	},
+	{
+		key: "provider_down",
+		en:  wording{sentence: "{provider} is not answering. We look every few seconds and go on by ourselves when it does."},
+		es:  wording{sentence: "{provider} no responde. Miramos cada pocos segundos y seguimos solos en cuanto responda."},
+	},
 }
 
 // WaitingReason says why work waits. An unknown key, which an older or newer
@@ -99,7 +105,7 @@ func WaitingReason(lang Lang, key string, args Args) string {
 // waitsForProvider tells the reasons that the provider ends from those that we end.
 func waitsForProvider(reason string) bool {
 	switch reason {
-	case WaitBackoff, WaitRateLimited, WaitQuotaExhausted, WaitReserve, WaitBlocked, WaitExport:
+	case WaitBackoff, WaitRateLimited, WaitQuotaExhausted, WaitReserve, WaitBlocked, WaitExport, WaitProviderDown:
 		return true
 	}
 	return false
