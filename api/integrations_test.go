@@ -57,11 +57,14 @@ func TestProgressIsHonest(t *testing.T) {
 		require.NoError(t, err)
 		return w.do(t, ask{path: "/v1/syncs/" + started.text(t, "id"), key: w.key}).json(t)
 	}
-	run := set(`lease_until = now() + interval '1 min', records_seen = 250, records_unchanged = 250, records_total = 1000, total_is_estimate = false, started_at = now() - interval '10 s', updated_at = now()`)
+	run := set(`lease_until = now() + interval '1 min', records_seen = 250, records_unchanged = 250, records_total = 1000, total_is_estimate = false, started_at = now() - interval '10 s', updated_at = now(),
+		checkpoint = '{"track":{"samples":[{"t":2000,"s":50},{"t":6000,"s":150},{"t":8000,"s":200},{"t":10000,"s":250}]}}'`)
 	require.Equal(t, "running", run["state"])
 	require.InDelta(t, 25, run["percent"], 0)
 	require.InDelta(t, 25, run["rate"], 0.1)
 	require.InDelta(t, 30, run["eta_seconds"], 1)
+	require.InDelta(t, 28, run["eta_low_seconds"], 1)
+	require.InDelta(t, 33, run["eta_high_seconds"], 1)
 
 	run = set(`total_is_estimate = true`)
 	require.Nil(t, run["percent"], "an estimate")
@@ -75,6 +78,7 @@ func TestProgressIsHonest(t *testing.T) {
 	require.Equal(t, "waiting_provider", run["state"])
 	require.InDelta(t, 25, run["percent"], 0)
 	require.Nil(t, run["rate"], "it doesn't run")
+	require.InDelta(t, 3630, run["eta_seconds"], 5, "the wait is a part of what is left")
 }
 
 func TestChangeIntegration(t *testing.T) {

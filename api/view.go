@@ -23,8 +23,10 @@ type runView struct {
 	Sentence string     `json:"sentence" doc:"What it means, in the caller's language."`
 
 	Percent    *float64   `json:"percent" doc:"Null unless the total is known: never an estimate."`
-	Rate       *float64   `json:"rate" doc:"Contacts a second, over the whole run so far; null while it doesn't run."`
-	ETASeconds *int64     `json:"eta_seconds" doc:"Null unless total and rate are known."`
+	Rate       *float64   `json:"rate" doc:"Contacts a second while it reads, lately; null while it doesn't."`
+	ETASeconds *int64     `json:"eta_seconds" doc:"What is left of the run, waits included. Null unless the total is known and the run has read for some seconds."`
+	ETALow     *int64     `json:"eta_low_seconds" doc:"At least so long, unless the provider changes its pace."`
+	ETAHigh    *int64     `json:"eta_high_seconds" doc:"At most so long, likewise."`
 	NextSyncAt *time.Time `json:"next_sync_at" doc:"When the integration syncs next by itself."`
 }
 
@@ -81,32 +83,36 @@ func (s *Server) viewRun(lang words.Lang, r store.Run, i store.Integration, held
 	return v
 }
 
-// shortest is how long a run must have read before its pace says anything.
-const shortest = 2 * time.Second
-
-// progress says how far a run is, as long as that is true.
+// progress says how far a run is and how long it has yet to go, as far as that is known.
 func (s *Server) progress(v *runView) {
 	known := v.RecordsTotal != nil && !v.TotalIsEstimate && *v.RecordsTotal > 0 && v.RecordsSeen <= *v.RecordsTotal
 	if known && v.Active() {
 		percent := math.Floor(float64(v.RecordsSeen)/float64(*v.RecordsTotal)*1000) / 10
 		v.Percent = &percent
 	}
-	if v.State != words.RunRunning || v.StartedAt == nil || v.RecordsSeen == 0 {
+	if !v.Active() || v.Track == nil {
 		return
 	}
-	took := v.UpdatedAt.Sub(*v.StartedAt)
-	if took < shortest {
+	var waiting time.Duration
+	if v.WaitingUntil != nil {
+		waiting = max(v.WaitingUntil.Sub(s.opts.Now()), 0)
+	}
+	left := v.Track.Left(v.RecordsSeen, value(v.RecordsTotal), waiting)
+	if !left.Known {
 		return
 	}
-	rate := math.Round(float64(v.RecordsSeen)/took.Seconds()*10) / 10
-	if rate == 0 {
-		return
+	if waiting == 0 {
+		rate := math.Round(left.Rate*10) / 10
+		v.Rate = &rate
 	}
-	v.Rate = &rate
 	if known {
-		eta := int64(math.Ceil(float64(*v.RecordsTotal-v.RecordsSeen) / rate))
-		v.ETASeconds = &eta
+		v.ETASeconds, v.ETALow, v.ETAHigh = wholeSeconds(left.Left), wholeSeconds(left.Low), wholeSeconds(left.High)
 	}
+}
+
+func wholeSeconds(d time.Duration) *int64 {
+	n := int64(math.Ceil(d.Seconds()))
+	return &n
 }
 
 // viewRuns words runs, whose integrations it reads.

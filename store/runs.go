@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/providers/words"
+	"example.com/enlace/store/progress"
 )
 
 // The kinds, states and outcomes of a run.
@@ -71,6 +72,8 @@ type Run struct {
 	StartedAt         *time.Time `json:"started_at"`
 	CompletedAt       *time.Time `json:"completed_at"`
 	UpdatedAt         time.Time  `json:"updated_at"`
+
+	Track *progress.Track `json:"-"` // of the pages that the present walk has read; nil: of none
 }
 
 // Active reports whether the run has yet to end.
@@ -80,7 +83,8 @@ const runColumns = `r.id, r.integration_id, r.tenant_id, coalesce(r.sync_type, '
     r.records_created, r.records_updated, r.records_unchanged, r.records_deleted, r.records_failed, r.records_total, r.total_is_estimate,
     r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.quota_used, r.error_code, r.error_variant, r.error_detail, r.error_message,
     r.waiting_until, r.waiting_reason, r.failures_in_row, r.window_start, r.window_end, r.due_at, r.missed_ticks, r.requested_by,
-    r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.created_at, r.started_at, r.completed_at, r.updated_at`
+    r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.created_at, r.started_at, r.completed_at, r.updated_at,
+    nullif(r.checkpoint->'track', 'null'::jsonb) AS track`
 
 const readRun = `SELECT ` + runColumns + ` FROM integration_sync_logs r WHERE r.id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2)`
 

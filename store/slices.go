@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/providers"
+	"example.com/enlace/store/progress"
 )
 
 // Lease is how long a slice may act without renewing; see [WithLease].
@@ -59,7 +60,8 @@ type Checkpoint struct {
 	Held      int64            `json:"held,omitempty"`     // deletions that wait for a person
 	Short     bool             `json:"short,omitempty"`    // the list left out living records
 
-	Reading Reading `json:"reading,omitzero"` // of the list of deletions
+	Reading Reading        `json:"reading,omitzero"` // of the list of deletions
+	Track   progress.Track `json:"track,omitzero"`   // of the present walk
 }
 
 // Reading is how far the provider's list of deletions has been read. One of several pages is read again until two
@@ -86,17 +88,20 @@ type Claim struct {
 
 // claim begins a slice: it takes a new fence, so that any earlier slice of the run, of the same job or not, is out.
 const claim = `
-UPDATE integration_sync_logs SET fence = fence + 1, lease_until = clock_timestamp() + $3, status = 'in_progress',
-    started_at = coalesce(started_at, now()), waiting_until = NULL, waiting_reason = NULL, updated_at = clock_timestamp()
-WHERE id = $1 AND job_id = $2 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL
-RETURNING integration_id, tenant_id, fence, sync_type, coalesce(requested_by, ''), checkpoint, failures_in_row, clock_timestamp()`
+UPDATE integration_sync_logs r SET fence = r.fence + 1, lease_until = clock_timestamp() + $3, status = 'in_progress',
+    started_at = coalesce(r.started_at, now()), waiting_until = NULL, waiting_reason = NULL, updated_at = clock_timestamp()
+FROM (SELECT id, lease_until, waiting_reason FROM integration_sync_logs WHERE id = $1 FOR NO KEY UPDATE) old
+WHERE r.id = old.id AND r.job_id = $2 AND r.status IN ('pending', 'in_progress') AND r.after_run_id IS NULL
+RETURNING r.integration_id, r.tenant_id, r.fence, r.sync_type, coalesce(r.requested_by, ''), r.checkpoint, r.failures_in_row, clock_timestamp(),
+    CASE WHEN old.waiting_reason = 'turn' THEN interval '0' ELSE coalesce(clock_timestamp() - old.lease_until, interval '0') END`
 
 // ClaimRun begins a slice of the run whose job it is; [ErrNotFound] if the job isn't, or no longer, the run's.
 func (s *Store) ClaimRun(ctx context.Context, run uuid.UUID, job int64) (Claim, error) {
 	c := Claim{RunID: run, Job: job}
 	var checkpoint []byte
+	var parked time.Duration
 	err := s.pool.QueryRow(ctx, claim, run, job, s.lease).Scan(&c.IntegrationID, &c.TenantID, &c.Fence, &c.SyncType, &c.RequestedBy,
-		&checkpoint, &c.FailuresInRow, &c.Now)
+		&checkpoint, &c.FailuresInRow, &c.Now, &parked)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrNotFound
 	}
@@ -105,6 +110,9 @@ func (s *Store) ClaimRun(ctx context.Context, run uuid.UUID, job int64) (Claim, 
 	}
 	if err := json.Unmarshal(checkpoint, &c.Checkpoint); err != nil {
 		return c, fmt.Errorf("claim run: read checkpoint: %w", err)
+	}
+	if !c.Checkpoint.First.IsZero() {
+		c.Checkpoint.Track.Park(parked)
 	}
 	return c, nil
 }

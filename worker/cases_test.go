@@ -486,7 +486,7 @@ func burstAndDayAreToldApart(t *testing.T) {
 // pass lets the waits of the world's account be over.
 func (w *world) pass(t *testing.T) {
 	t.Helper()
-	_, err := w.pool.Exec(t.Context(), `UPDATE rate_budgets SET blocked_until = now()`)
+	_, err := w.pool.Exec(t.Context(), `UPDATE rate_budgets SET blocked_until = now(), daily_resets_at = now()`)
 	require.NoError(t, err)
 	woken, err := w.store.WakeRun(t.Context(), w.id)
 	require.NoError(t, err)

@@ -250,7 +250,6 @@ func TestRefusedReads(t *testing.T) {
 		reason      string // of the queue's wait
 		quarantine  int
 	}{
-		"a fault of theirs is tried again":       {500, store.Connected, "backoff", 0},
 		"a limit waits":                          {429, store.Connected, "rate_limited", 0},
 		"a refusal of one record is kept":        {400, store.Connected, "", 1},
 		"a token that is refused stops the rest": {403, store.NeedsReauth, "", 0},

@@ -9,6 +9,7 @@ import (
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
+	"example.com/enlace/store/progress"
 	"example.com/enlace/store/rules"
 )
 
@@ -258,6 +259,7 @@ func (s *slice) commit(ctx context.Context, f fetched, following ask, end bool) 
 		cp.From = following.from
 	}
 	cp.Page++
+	cp.Track.Page(f.read.Done.Sub(cp.First), cp.Listed+int64(len(f.page.Contacts)))
 	cp.Preparing = false
 	if end {
 		cp.Phase, cp.Cursor = store.Deleted, ""
@@ -302,6 +304,6 @@ func (s *slice) restart(ctx context.Context, expired bool) error {
 	cp := &s.claim.Checkpoint
 	cp.Cursor, cp.Page, cp.Listed, cp.Restarted, cp.Expired = "", 0, 0, true, cp.Expired || expired
 	cp.From, cp.ByCursor, cp.Moved = time.Time{}, false, false
-	cp.Exported, cp.Preparing, cp.Reading = time.Time{}, false, store.Reading{}
+	cp.Exported, cp.Preparing, cp.Reading, cp.Track = time.Time{}, false, store.Reading{}, progress.Track{}
 	return s.write(func() error { return s.engine.Store.RestartWalk(ctx, s.claim) })
 }
