@@ -86,13 +86,17 @@ func (c *Client) CreateRun(ctx context.Context, tx pgx.Tx, in store.Locked, n st
 // Scheduled is requested_by of the runs that the schedule starts.
 const Scheduled = store.Scheduled
 
-// startJob gives a run a new job, and the run no other.
+// startJob gives a run a new job, and the run no other. One that somebody waits for goes first.
 func (c *Client) startJob(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 	res, err := c.river.InsertTx(ctx, tx, SyncArgs{RunID: run}, nil)
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
-	return c.store.AttachJob(ctx, tx, run, res.Job.ID)
+	by, err := c.store.AttachJob(ctx, tx, run, res.Job.ID)
+	if err != nil || !Interactive(by) {
+		return err
+	}
+	return c.store.SetPriority(ctx, tx, res.Job.ID, store.PriorityFirst)
 }
 
 // EndRun ends a run and its job and starts the follower, in this order, for whatever reason: last page, failure, cancel.

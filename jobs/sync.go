@@ -3,6 +3,8 @@ package jobs
 import (
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+
+	"example.com/enlace/store"
 )
 
 // The queues. Those with people waiting behind them are apart from those without.
@@ -22,10 +24,10 @@ type SyncArgs struct {
 // Kind is River's name of the job.
 func (SyncArgs) Kind() string { return "contacts_sync" }
 
-// InsertOpts sends sync jobs to their own queue. They are not unique for River: the run's indexes are the guard. All have
-// one priority: River's is strict, and would let the others starve; a slice that yields goes behind those that wait.
+// InsertOpts sends sync jobs to their own queue. They are not unique for River: the run's indexes are the guard. A slice
+// that yields goes behind those that wait; see [store.PriorityFirst] for what comes before them.
 func (SyncArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: QueueSync, MaxAttempts: maxAttempts}
+	return river.InsertOpts{Queue: QueueSync, MaxAttempts: maxAttempts, Priority: store.PriorityInTurn}
 }
 
 // ScheduleArgs is the tick that starts what is due.

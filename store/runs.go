@@ -210,14 +210,14 @@ func (s *Store) joinFollower(ctx context.Context, tx pgx.Tx, active, follower Ru
 	return s.RunTx(ctx, tx, nil, follower.ID)
 }
 
-const attachJob = `UPDATE integration_sync_logs SET job_id = $2, fence = fence + 1, lease_until = NULL, updated_at = clock_timestamp() WHERE id = $1`
+const attachJob = `UPDATE integration_sync_logs SET job_id = $2, fence = fence + 1, lease_until = NULL, updated_at = clock_timestamp() WHERE id = $1 RETURNING coalesce(requested_by, '')`
 
-// AttachJob gives the run its job, and the run no other.
-func (s *Store) AttachJob(ctx context.Context, tx pgx.Tx, run uuid.UUID, job int64) error {
-	if _, err := tx.Exec(ctx, attachJob, run, job); err != nil {
-		return fmt.Errorf("attach job: %w", err)
+// AttachJob gives the run its job, and the run no other. It returns who has asked for the run.
+func (s *Store) AttachJob(ctx context.Context, tx pgx.Tx, run uuid.UUID, job int64) (requestedBy string, err error) {
+	if err := tx.QueryRow(ctx, attachJob, run, job).Scan(&requestedBy); err != nil {
+		return "", fmt.Errorf("attach job: %w", err)
 	}
-	return nil
+	return requestedBy, nil
 }
 
 // RunEnd is how a run ends.

@@ -194,16 +194,6 @@ func (s *Store) RestartWalk(ctx context.Context, c Claim) error {
 	})
 }
 
-const waiting = `SELECT EXISTS (SELECT FROM river.river_job WHERE queue = $1 AND state = 'available' AND scheduled_at <= now())`
-
-// JobsWait reports whether a job of the queue waits for a free worker: then slices are kept short.
-func (s *Store) JobsWait(ctx context.Context, queue string) (wait bool, err error) {
-	if err := s.pool.QueryRow(ctx, waiting, queue).Scan(&wait); err != nil {
-		return false, fmt.Errorf("look at queue: %w", err)
-	}
-	return wait, nil
-}
-
 const pagesKept = `SELECT count(*) FROM sync_run_pages WHERE run_id = $1`
 
 // PagesKept counts the pages that are remembered of a sweep.

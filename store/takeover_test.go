@@ -17,7 +17,8 @@ func TestCountLoss(t *testing.T) {
 			if err := b.store.CountLoss(t.Context(), tx, b.claim.RunID); err != nil {
 				return err
 			}
-			return b.store.AttachJob(t.Context(), tx, b.claim.RunID, 2)
+			_, err := b.store.AttachJob(t.Context(), tx, b.claim.RunID, 2)
+			return err
 		}))
 		return b.run(t).FailuresInRow
 	}

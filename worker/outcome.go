@@ -94,7 +94,10 @@ func (s *slice) leaveWith(ctx context.Context, w *store.Wait, first func(tx pgx.
 				return err
 			}
 		}
-		return s.engine.Store.Leave(ctx, tx, s.claim, *w, s.uncounted())
+		if err := s.engine.Store.Leave(ctx, tx, s.claim, *w, s.uncounted()); err != nil || !s.interactive {
+			return err
+		}
+		return s.engine.Store.SetPriority(ctx, tx, s.claim.Job, store.PriorityInTurn) // it has had its first turn
 	})
 	if errors.Is(err, store.ErrLost) {
 		return nil

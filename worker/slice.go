@@ -39,6 +39,8 @@ type slice struct {
 	doubted     atomic.Bool    // the last call of the account, whoever made it, was not served
 	refreshed   bool           // the token was renewed because an error asked for it
 	fetching    sync.WaitGroup // the page that is read ahead
+	pages       int            // that were read, or records of a list of changes
+	looked      time.Time      // when the queue was looked at last
 	counted     int64          // calls that a commit has counted
 	spent       int64          // of what calls have cost, that which a commit has counted
 
@@ -215,16 +217,32 @@ func (s *slice) mend(ctx context.Context, err error) (again bool, _ error) {
 	return true, nil
 }
 
-// over reports whether the slice should yield before its next page.
+const (
+	mostPages = 2000 // of a slice: of a list whose pages cost nothing
+	crowd     = 100  // jobs that are counted at most
+
+	// shortestTurn is the part of a turn that is left when many wait: each slice begins by opening its account.
+	shortestTurn = 5
+)
+
+// over reports whether the slice should yield before its next page: after so long or so many pages, or sooner if jobs
+// wait, the sooner the more there are to a worker, so that their round takes about as long.
 func (s *slice) over(ctx context.Context) (bool, error) {
-	elapsed := time.Since(s.began)
-	switch spans := s.engine.Spans; {
-	case s.engine.isStopping() || elapsed >= spans.Slice:
+	elapsed, spans := time.Since(s.began), s.engine.Spans
+	s.pages++
+	switch {
+	case s.engine.isStopping() || elapsed >= spans.Slice || s.pages >= mostPages:
 		return true, nil
-	case elapsed < spans.Turn:
+	case elapsed < spans.Turn/shortestTurn || time.Since(s.looked) < spans.Turn/shortestTurn/2:
 		return false, nil
 	}
-	return s.engine.Store.JobsWait(ctx, s.jobQueue)
+	s.looked = time.Now()
+	n, err := s.engine.Store.JobsWaiting(ctx, s.jobQueue, crowd)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	turn := spans.Turn * time.Duration(s.engine.Workers) / time.Duration(max(n, s.engine.Workers))
+	return elapsed >= max(turn, spans.Turn/shortestTurn), nil
 }
 
 // write holds off the lease's renewal while do writes the run's row.

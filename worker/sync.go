@@ -23,8 +23,18 @@ func (w *syncWorker) Timeout(*river.Job[jobs.SyncArgs]) time.Duration {
 	return providers.ExportTimeout + timeout
 }
 
+// giveWay is for how long, and up to twice that, a tenant with more than its share steps back.
+const giveWay = 500 * time.Millisecond
+
 // Work claims the run, works a slice of it and says how the attempt ends.
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[jobs.SyncArgs]) error {
+	over, err := w.engine.Store.Overdrawn(ctx, job.Args.RunID, jobs.QueueSync)
+	if err != nil {
+		return err
+	}
+	if over { // the other tenant's job is next in the queue, or soon
+		return river.JobSnooze(giveWay + spread(giveWay))
+	}
 	claim, err := w.engine.Store.ClaimRun(ctx, job.Args.RunID, job.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return w.engine.notMine(ctx, job)

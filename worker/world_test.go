@@ -41,6 +41,7 @@ type world struct {
 	tenant  uuid.UUID
 	id      uuid.UUID // the integration
 	spans   worker.Spans
+	workers int // slices at a time; 0: the product's number
 	list    []*providers.Provider
 	public  string // PUBLIC_URL; empty: no provider notifies us
 }
@@ -88,7 +89,7 @@ func (w *world) newWorker(t *testing.T) *worker.Worker {
 	if os.Getenv("ENLACE_TEST_LOG") != "" {
 		log = zerolog.New(zerolog.NewTestWriter(t))
 	}
-	made, err := worker.New(worker.Options{Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: w.list, Log: log, Spans: spans, PublicURL: w.public})
+	made, err := worker.New(worker.Options{Driver: riverpgxv5.New(w.pool), Store: w.store, Vault: w.vault, Providers: w.list, Log: log, Spans: spans, PublicURL: w.public, Workers: w.workers})
 	require.NoError(t, err)
 	return made
 }
@@ -96,10 +97,16 @@ func (w *world) newWorker(t *testing.T) *worker.Worker {
 // connect stores a grant of a company, as the consent would.
 func (w *world) connect(t *testing.T, company int) uuid.UUID {
 	t.Helper()
+	return w.connectAs(t, company, "1")
+}
+
+// connectAs is connect by one of the company's users.
+func (w *world) connectAs(t *testing.T, company int, user string) uuid.UUID {
+	t.Helper()
 	tokens := w.fake.IssueTokens(company)
 	id, _, err := w.vault.StoreGrant(t.Context(), vault.Connection{
 		TenantID: w.tenant, Provider: "pipedrive",
-		Identity: providers.Identity{ExternalID: strconv.Itoa(company) + ":1", Name: "Company"},
+		Identity: providers.Identity{ExternalID: strconv.Itoa(company) + ":" + user, Name: "Company"},
 		Grant: providers.Grant{
 			AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, ExpiresAt: time.Now().Add(time.Hour), APIDomain: tokens.APIDomain,
 		},
