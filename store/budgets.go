@@ -118,14 +118,15 @@ RETURNING coalesce(f.why, ''), greatest(CASE
     WHEN f.why IS NULL THEN interval '0'
     WHEN f.blocked_until > f.at THEN f.blocked_until - f.at
     WHEN f.why = 'pace' THEN f.recent[cardinality(f.recent) - f.most::int + 1] + f.span - f.at
-    ELSE f.daily_resets_at - f.at END, interval '0')`
+    ELSE f.daily_resets_at - f.at END, interval '0'), cardinality(f.recent)`
 
 // Pay pays for a call before it is made, from a budget that all workers share. It is refused, for a time and a reason,
 // where the account is blocked, the window is full, or the day's budget is down to what others are to have.
-func (s *Store) Pay(ctx context.Context, key BudgetKey, p Payment) (refused Wait, err error) {
+// InWindow is how many calls were paid in the window before.
+func (s *Store) Pay(ctx context.Context, key BudgetKey, p Payment) (refused Wait, inWindow int64, err error) {
 	for {
 		err = s.pool.QueryRow(ctx, pay, key.Provider, key.Account, p.Cost, p.Interactive, p.Settled, p.Told.BurstLimit, windowOf(p.Told), p.Told.DailyLimit,
-			p.Told.DailyRemaining, p.ResetsIn, p.Calls, p.Window, QuotaShare, QuotaReserve, MostTracked).Scan(&refused.Reason, &refused.For)
+			p.Told.DailyRemaining, p.ResetsIn, p.Calls, p.Window, QuotaShare, QuotaReserve, MostTracked).Scan(&refused.Reason, &refused.For, &inWindow)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			break
 		}
@@ -134,9 +135,9 @@ func (s *Store) Pay(ctx context.Context, key BudgetKey, p Payment) (refused Wait
 		}
 	}
 	if err != nil {
-		return refused, fmt.Errorf("pay for a call: %w", err)
+		return refused, 0, fmt.Errorf("pay for a call: %w", err)
 	}
-	return refused, nil
+	return refused, inWindow, nil
 }
 
 // windowOf is the window of a reported burst limit, in milliseconds.

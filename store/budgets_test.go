@@ -40,7 +40,7 @@ func TestPayKeepsTheWindow(t *testing.T) {
 	for range workers {
 		group.Go(func() error {
 			for done := 0; done < each; {
-				refused, err := s.Pay(t.Context(), key, store.Payment{Cost: 1, Told: told(limit, 0, -1)})
+				refused, _, err := s.Pay(t.Context(), key, store.Payment{Cost: 1, Told: told(limit, 0, -1)})
 				if err != nil {
 					return err
 				}
@@ -81,7 +81,7 @@ func TestPayKeepsTheDaysBudget(t *testing.T) {
 	pay := func(p store.Payment) string {
 		t.Helper()
 		p.ResetsIn = time.Hour
-		refused, err := s.Pay(t.Context(), key, p)
+		refused, _, err := s.Pay(t.Context(), key, p)
 		require.NoError(t, err)
 		if refused.Reason != "" {
 			require.InDelta(t, time.Hour, refused.For, float64(time.Minute))
@@ -113,7 +113,7 @@ func TestUnansweredPaymentsAreForgotten(t *testing.T) {
 	pay := func(p store.Payment) string {
 		t.Helper()
 		p.ResetsIn = time.Hour
-		refused, err := s.Pay(t.Context(), key, p)
+		refused, _, err := s.Pay(t.Context(), key, p)
 		require.NoError(t, err)
 		return refused.Reason
 	}
@@ -132,7 +132,7 @@ func TestTheReserveOfAnUntoldLimit(t *testing.T) {
 	s := store.New(storetest.Pool(t))
 	key := store.BudgetKey{Provider: "crm", Account: "acme"}
 	for _, left := range []int64{500, 99} {
-		refused, err := s.Pay(t.Context(), key, store.Payment{Cost: 1, Told: told(0, 0, left), ResetsIn: time.Hour})
+		refused, _, err := s.Pay(t.Context(), key, store.Payment{Cost: 1, Told: told(0, 0, left), ResetsIn: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, map[int64]string{500: "", 99: "reserve"}[left], refused.Reason)
 	}

@@ -12,7 +12,7 @@ import (
 
 // payments is the store's side of a quota.
 type payments interface {
-	Pay(ctx context.Context, key store.BudgetKey, p store.Payment) (store.Wait, error)
+	Pay(ctx context.Context, key store.BudgetKey, p store.Payment) (refused store.Wait, inWindow int64, err error)
 }
 
 // quota pays for calls from an account's budgets before they are made, and tells them what answers say. The budgets are
@@ -31,6 +31,7 @@ type quota struct {
 	settled   int64           // for calls with one, which the budgets have yet to be told
 	remaining int64           // of the burst, as reported at reportedAt
 	reported  time.Time       // zero: it wasn't
+	inWindow  int64           // calls that we, whichever worker, have made in the window of the last payment
 	asked     time.Time       // when the budgets were asked last
 	answered  bool            // the provider has served us in this slice
 }
@@ -71,7 +72,7 @@ func (q *quota) Pay(ctx context.Context, price int64) error {
 		if !due {
 			return nil
 		}
-		refused, err := q.store.Pay(ctx, q.key, p)
+		refused, inWindow, err := q.store.Pay(ctx, q.key, p)
 		if err != nil {
 			q.restore(p)
 			return err
@@ -79,7 +80,7 @@ func (q *quota) Pay(ctx context.Context, price int64) error {
 		switch refused.Reason {
 		case "":
 			q.mu.Lock()
-			q.paid += p.Cost
+			q.paid, q.inWindow = q.paid+p.Cost, inWindow+1
 			q.mu.Unlock()
 			return nil
 		case store.RefusedPace:
@@ -149,7 +150,7 @@ func (q *quota) othersUse(now time.Time) time.Duration {
 		return 0
 	}
 	most := max(int64(store.QuotaShare*float64(*limit)), 1)
-	if q.remaining > *limit-most {
+	if q.remaining > *limit-most || q.inWindow >= most { // or it was we, who wait for our place anyway
 		return 0
 	}
 	return window - now.Sub(q.reported)

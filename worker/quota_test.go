@@ -14,9 +14,9 @@ import (
 // purse grants every payment and notes them.
 type purse struct{ paid []store.Payment }
 
-func (p *purse) Pay(_ context.Context, _ store.BudgetKey, payment store.Payment) (store.Wait, error) {
+func (p *purse) Pay(_ context.Context, _ store.BudgetKey, payment store.Payment) (store.Wait, int64, error) {
 	p.paid = append(p.paid, payment)
-	return store.Wait{}, nil
+	return store.Wait{}, 0, nil
 }
 
 func limited(p *purse, limit int64, limits providers.Limits) *quota {

@@ -109,8 +109,10 @@ var transport = map[Kind]func(t *site, w http.ResponseWriter, r *http.Request, r
 	FaultEmpty200:           playPage(http.StatusOK, ""),
 	Fault502:                playPage(http.StatusBadGateway, "<html><body><h1>502 Bad Gateway</h1></body></html>\n"),
 	Fault503HTML:            playPage(http.StatusServiceUnavailable, "<html><body><h1>We are down for maintenance</h1></body></html>\n"),
-	FaultHTML403:            playPage(http.StatusForbidden, "<!DOCTYPE html><html><head><title>Access denied</title></head><body><h1>Sorry, you have been blocked</h1><p>Performance &amp; security by Cloudflare</p></body></html>\n"),
+	FaultHTML403:            playPage(http.StatusForbidden, blockPage),
 }
+
+const blockPage = "<!DOCTYPE html><html><head><title>Access denied</title></head><body><h1>Sorry, you have been blocked</h1><p>Performance &amp; security by Cloudflare</p></body></html>\n"
 
 // check says what is wrong with f for this provider, or nil.
 func (t *site) check(f Fault) error {

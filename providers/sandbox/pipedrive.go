@@ -26,6 +26,7 @@ type Pipedrive struct {
 	companies []*company
 	budget    budget
 	bursts    map[string]*burst
+	banned    map[int]bool // companies
 	hooks     hooks
 }
 
@@ -66,6 +67,9 @@ type PipedriveSettings struct {
 	LastPage string `json:"last_page"`
 	// HideDate leaves the Date header out.
 	HideDate bool `json:"hide_date"`
+	// Bans shuts out a company for good, by the firewall's page, once one of its
+	// calls is over a limit; false lets it in again.
+	Bans bool `json:"bans"`
 }
 
 // How the last page of a list says that it is the last.
@@ -109,6 +113,7 @@ func newPipedrive(s *Sandbox, cfg Config) *Pipedrive {
 		},
 		budget: budget{limit: 1_500_000, spent: map[int]int{}},
 		bursts: map[string]*burst{},
+		banned: map[int]bool{},
 		hooks:  hooks{byID: map[int]*webhook{}},
 	}
 	p.outbox = newOutbox(s, p.site, p.settings.WebhookSettings)
@@ -188,6 +193,10 @@ func (p *Pipedrive) api(cost int, scope []string, h func(http.ResponseWriter, *h
 		c := p.company(g.company)
 		p.site.noteGrant(r, g.name())
 		refusal := p.limit(w.Header(), token, c, cost)
+		if p.bans(c, refusal != nil) {
+			Answer{Status: http.StatusForbidden, Body: blockPage}.write(w, string(FaultHTML403))
+			return
+		}
 		switch {
 		case c == nil:
 			unauthorized.write(w)

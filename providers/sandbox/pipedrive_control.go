@@ -46,6 +46,9 @@ func (p *Pipedrive) checkSettings(s PipedriveSettings) error {
 // then on; Unlimited switches the daily limit off.
 func (p *Pipedrive) SetBudget(n int) { p.setBudget(max(n, Unlimited)) }
 
+// BudgetLeft is what a company may still spend today.
+func (p *Pipedrive) BudgetLeft(company int) int { return p.budgetLeft(company) }
+
 // Companies lists the companies that can be connected.
 func (p *Pipedrive) Companies() []Company {
 	list := make([]Company, 0, len(p.companies))

@@ -40,6 +40,21 @@ func (p *Pipedrive) limit(header http.Header, token string, c *company, cost int
 	return nil
 }
 
+// bans reports whether a company is shut out, from the call on that was over a
+// limit.
+func (p *Pipedrive) bans(c *company, over bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c == nil || !p.settings.Bans {
+		clear(p.banned)
+		return false
+	}
+	if over {
+		p.banned[c.id] = true
+	}
+	return p.banned[c.id]
+}
+
 func (p *Pipedrive) takeBurst(header http.Header, token string, now time.Time) bool {
 	allowed := p.settings.Burst
 	if allowed == 0 {

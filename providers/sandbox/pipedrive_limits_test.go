@@ -76,3 +76,18 @@ func TestDailyBudget(t *testing.T) {
 	b.pipedrive.SetBudget(sandbox.Unlimited)
 	require.Empty(t, left(b.get(persons)))
 }
+
+func TestABanLastsUntilItIsLifted(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, 5)
+	b.configure(func(s *sandbox.PipedriveSettings) { s.Burst, s.Bans = 1, true })
+	require.Equal(t, http.StatusOK, b.get(persons).status)
+	require.Equal(t, http.StatusForbidden, b.get(persons).status, "at once")
+	b.sandbox.Advance(time.Minute)
+	refused := b.get(persons)
+	require.Equal(t, http.StatusForbidden, refused.status)
+	require.Contains(t, refused.body, "Cloudflare")
+	b.configure(func(s *sandbox.PipedriveSettings) { s.Burst, s.Bans = 0, false })
+	require.Equal(t, http.StatusOK, b.get(persons).status)
+}

@@ -30,6 +30,9 @@ func (s steering) Calls() map[string]int { return s.site.snapshot().CallsByPath 
 // included.
 func (s steering) Refreshes() int { return s.site.snapshot().Refreshes }
 
+// RateLimited counts the calls that were refused for being too many.
+func (s steering) RateLimited() int { return s.site.snapshot().RateLimited }
+
 // InFlight counts the calls that the provider is answering now.
 func (s steering) InFlight() int { return s.site.snapshot().InFlight }
 
