@@ -51,7 +51,7 @@ func TestPayKeepsTheWindow(t *testing.T) {
 					mu.Unlock()
 					continue
 				}
-				time.Sleep(refused.For)
+				<-time.After(refused.For)
 			}
 			return nil
 		})

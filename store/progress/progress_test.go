@@ -89,7 +89,7 @@ func TestEstimates(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d pages", name, n), func(t *testing.T) {
 				t.Parallel()
 
-				r := rand.New(rand.NewPCG(7, uint64(n))) //nolint:gosec // a schedule
+				r := rand.New(rand.NewPCG(7, uint64(n)))
 				type at struct {
 					now  time.Duration
 					left progress.Estimate
