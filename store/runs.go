@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/providers/words"
-	"example.com/enlace/store/progress"
+	"example.com/enlace/store/eta"
 )
 
 // The kinds, states and outcomes of a run.
@@ -73,7 +73,7 @@ type Run struct {
 	CompletedAt       *time.Time `json:"completed_at"`
 	UpdatedAt         time.Time  `json:"updated_at"`
 
-	Track *progress.Track `json:"-"` // of the pages that the present walk has read; nil: of none
+	Track *eta.Track `json:"-"` // of the pages that the present walk has read; nil: of none
 }
 
 // Active reports whether the run has yet to end.

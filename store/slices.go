@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/providers"
-	"example.com/enlace/store/progress"
+	"example.com/enlace/store/eta"
 )
 
 // Lease is how long a slice may act without renewing; see [WithLease].
@@ -60,8 +60,8 @@ type Checkpoint struct {
 	Held      int64            `json:"held,omitempty"`     // deletions that wait for a person
 	Short     bool             `json:"short,omitempty"`    // the list left out living records
 
-	Reading Reading        `json:"reading,omitzero"` // of the list of deletions
-	Track   progress.Track `json:"track,omitzero"`   // of the present walk
+	Reading Reading   `json:"reading,omitzero"` // of the list of deletions
+	Track   eta.Track `json:"track,omitzero"`   // of the present walk
 }
 
 // Reading is how far the provider's list of deletions has been read. One of several pages is read again until two

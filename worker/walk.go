@@ -9,7 +9,7 @@ import (
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
-	"example.com/enlace/store/progress"
+	"example.com/enlace/store/eta"
 	"example.com/enlace/store/rules"
 )
 
@@ -304,6 +304,6 @@ func (s *slice) restart(ctx context.Context, expired bool) error {
 	cp := &s.claim.Checkpoint
 	cp.Cursor, cp.Page, cp.Listed, cp.Restarted, cp.Expired = "", 0, 0, true, cp.Expired || expired
 	cp.From, cp.ByCursor, cp.Moved = time.Time{}, false, false
-	cp.Exported, cp.Preparing, cp.Reading, cp.Track = time.Time{}, false, store.Reading{}, progress.Track{}
+	cp.Exported, cp.Preparing, cp.Reading, cp.Track = time.Time{}, false, store.Reading{}, eta.Track{}
 	return s.write(func() error { return s.engine.Store.RestartWalk(ctx, s.claim) })
 }

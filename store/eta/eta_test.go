@@ -1,4 +1,4 @@
-package progress_test
+package eta_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"example.com/enlace/store/progress"
+	"example.com/enlace/store/eta"
 )
 
 // A pattern says how long page i of n takes, and how long the run is parked before it.
@@ -92,9 +92,9 @@ func TestEstimates(t *testing.T) {
 				r := rand.New(rand.NewPCG(7, uint64(n)))
 				type at struct {
 					now  time.Duration
-					left progress.Estimate
+					left eta.Estimate
 				}
-				var track progress.Track
+				var track eta.Track
 				var now time.Duration
 				var made []at
 				for i := range n {
@@ -133,7 +133,7 @@ func TestEstimates(t *testing.T) {
 func TestAParkThatGoesOnIsCounted(t *testing.T) {
 	t.Parallel()
 
-	var track progress.Track
+	var track eta.Track
 	for i := range 40 {
 		track.Page(time.Duration(i+1)*time.Second, int64(i+1)*100)
 	}
@@ -146,7 +146,7 @@ func TestAParkThatGoesOnIsCounted(t *testing.T) {
 func TestNothingIsSaidTooSoon(t *testing.T) {
 	t.Parallel()
 
-	var track progress.Track
+	var track eta.Track
 	require.False(t, track.Left(0, 100, 0).Known)
 	for i := range 10 {
 		track.Page(time.Duration(i)*100*time.Millisecond, int64(i)*10)
@@ -162,7 +162,7 @@ func TestNothingIsSaidTooSoon(t *testing.T) {
 func TestTheTrackStaysShort(t *testing.T) {
 	t.Parallel()
 
-	var track progress.Track
+	var track eta.Track
 	for i := range 100_000 {
 		track.Page(time.Duration(i)*time.Millisecond, int64(i))
 		require.LessOrEqual(t, len(track.Samples), 32)

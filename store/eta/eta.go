@@ -1,6 +1,6 @@
-// Package progress tells how long a run has yet to go: from its own pages, with the time that it was parked. It is pure:
+// Package eta tells how long a run has yet to go: from its own pages, with the time that it was parked. It is pure:
 // no clock, no database.
-package progress
+package eta
 
 import (
 	"math"
