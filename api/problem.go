@@ -188,7 +188,7 @@ func faultOf(err error) *fault {
 		return inactiveFault(inactive.Status, err)
 	}
 	if conflict, ok := errors.AsType[*jobs.ConflictError](err); ok {
-		return &fault{code: words.Conflict, variant: words.VariantState, phrase: conflict.Phrase, err: err}
+		return &fault{code: words.Conflict, variant: words.VariantState, phrase: conflict.Phrase, name: conflict.Name, err: err}
 	}
 	if refused, ok := errors.AsType[*providers.Error](err); ok {
 		return providerFault(refused)

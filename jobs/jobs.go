@@ -44,8 +44,9 @@ type InactiveError struct {
 
 func (e *InactiveError) Error() string { return "the integration is " + e.Status }
 
-// ConflictError says that a row is not in a state for what was asked; Phrase is a key of the words' phrases.
-type ConflictError struct{ Phrase string }
+// ConflictError says that a row is not in a state for what was asked; Phrase is a key of the words' phrases, and Name what
+// it names, if anything.
+type ConflictError struct{ Phrase, Name string }
 
 func (e *ConflictError) Error() string { return "conflict: " + e.Phrase }
 
@@ -137,7 +138,7 @@ const Cancelled = string(words.Cancelled)
 func (c *Client) CancelSync(ctx context.Context, tenant *uuid.UUID, run uuid.UUID) (r store.Run, err error) {
 	return c.onRun(ctx, tenant, run, func(ctx context.Context, tx pgx.Tx, in store.Locked, r store.Run) error {
 		if !r.Active() {
-			return &ConflictError{words.PhraseRunEnded}
+			return &ConflictError{Phrase: words.PhraseRunEnded}
 		}
 		_, err := c.EndRun(ctx, tx, in, run, store.RunEnd{Status: store.Failed, Code: Cancelled})
 		return err
@@ -150,9 +151,9 @@ func (c *Client) RetrySync(ctx context.Context, tenant *uuid.UUID, run uuid.UUID
 	return c.onRun(ctx, tenant, run, func(ctx context.Context, tx pgx.Tx, in store.Locked, r store.Run) error {
 		switch {
 		case r.Active():
-			return &ConflictError{words.PhraseRunActive}
+			return &ConflictError{Phrase: words.PhraseRunActive}
 		case r.Status != store.Failed:
-			return &ConflictError{words.PhraseRunEnded}
+			return &ConflictError{Phrase: words.PhraseRunEnded}
 		case in.Status != store.Connected:
 			return &InactiveError{in.Status}
 		}
@@ -166,7 +167,7 @@ func (c *Client) reopen(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 		return err
 	}
 	if !reopened {
-		return &ConflictError{words.PhraseRunActive}
+		return &ConflictError{Phrase: words.PhraseRunActive}
 	}
 	return c.startJob(ctx, tx, run)
 }

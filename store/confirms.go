@@ -105,8 +105,10 @@ func (s *Store) CommitConfirm(ctx context.Context, c Claim, f Confirmed, absentP
 			return err
 		}
 		n.Confirmed(verdict, f.Unchanged, mine)
-		_, err = tx.Exec(ctx, settleAsked, c.RunID, f.ExternalID)
-		return err
+		batch := new(pgx.Batch)
+		batch.Queue(settleAsked, c.RunID, f.ExternalID)
+		batch.Queue(resolveFailures, c.IntegrationID, []string{f.ExternalID})
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
@@ -251,7 +253,7 @@ func (s *Store) TombstoneAbsent(ctx context.Context, c Claim) error {
 }
 
 const holdAbsent = `
-WITH held AS (UPDATE confirming_reads SET result = 'held', begun_at = now(), done_at = now() WHERE run_id = $1 AND cause = 'absent')
+WITH held AS (UPDATE confirming_reads SET result = 'held', held_at = clock_timestamp() WHERE run_id = $1 AND cause = 'absent')
 UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4, checkpoint = $5, updated_at = clock_timestamp()
 WHERE id = $1 AND fence = $2 AND job_id = $3 AND status = 'in_progress'`
 

@@ -324,7 +324,7 @@ func (s *Store) tryContacts(ctx context.Context, c Claim, p *Page, contacts []pr
 func queueFailure(batch *pgx.Batch, c Claim, f providers.Failure) {
 	external := f.ExternalID
 	if external == "" {
-		external = "page " + uuid.NewString() // without an id nothing can be matched later
+		external = namelessRecord + uuid.NewString() // without an id nothing can be matched later
 	}
 	batch.Queue(upsertFailure, newID(), c.TenantID, c.IntegrationID, external, f.Reason, f.Field, f.Detail, payload(f.Payload), c.RunID)
 }

@@ -138,7 +138,7 @@ func TestCommitPage(t *testing.T) {
 		n := b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1), bad, person("3", "Cid", 1)}, Read: b.read(0)})
 		require.Equal(t, rules.Counters{Seen: 3, Created: 2, Failed: 1}, n)
 		require.EqualValues(t, 2, b.run(t).RecordsSynced)
-		failures, err := b.store.ListFailures(t.Context(), nil, b.claim.RunID, store.After{}, 10)
+		failures, err := b.store.ListFailures(t.Context(), store.FailureFilter{Integration: b.claim.IntegrationID, Run: &b.claim.RunID}, store.After{}, 10)
 		require.NoError(t, err)
 		require.Len(t, failures, 1)
 		require.Equal(t, "2", failures[0].ExternalID)
@@ -154,14 +154,14 @@ func TestCommitPage(t *testing.T) {
 		for range 2 {
 			require.Equal(t, rules.Counters{Seen: 1, Failed: 1}, b.commit(t, store.Page{Failures: []providers.Failure{failed}, Read: b.read(0)}))
 		}
-		list, err := b.store.ListFailures(t.Context(), nil, b.claim.RunID, store.After{}, 10)
+		list, err := b.store.ListFailures(t.Context(), store.FailureFilter{Integration: b.claim.IntegrationID, Run: &b.claim.RunID}, store.After{}, 10)
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		require.EqualValues(t, 2, list[0].Times)
 		require.Nil(t, list[0].ResolvedAt)
 
 		b.commit(t, store.Page{Contacts: []providers.Contact{person("1", "Ann", 1)}, Read: b.read(time.Second)})
-		list, err = b.store.ListFailures(t.Context(), nil, b.claim.RunID, store.After{}, 10)
+		list, err = b.store.ListFailures(t.Context(), store.FailureFilter{Integration: b.claim.IntegrationID, Run: &b.claim.RunID}, store.After{}, 10)
 		require.NoError(t, err)
 		require.NotNil(t, list[0].ResolvedAt)
 	})

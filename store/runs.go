@@ -31,47 +31,51 @@ const (
 
 // Run is a sync run: one row of integration_sync_logs.
 type Run struct {
-	ID                uuid.UUID  `json:"id"`
-	IntegrationID     uuid.UUID  `json:"integration_id"`
-	TenantID          uuid.UUID  `json:"tenant_id"`
-	SyncType          string     `json:"sync_type"`
-	Status            string     `json:"status"`
-	Outcome           *string    `json:"outcome"`
-	RecordsSynced     int64      `json:"records_synced"`
-	RecordsSeen       int64      `json:"records_seen"`
-	RecordsCreated    int64      `json:"records_created"`
-	RecordsUpdated    int64      `json:"records_updated"`
-	RecordsUnchanged  int64      `json:"records_unchanged"`
-	RecordsDeleted    int64      `json:"records_deleted"`
-	RecordsFailed     int64      `json:"records_failed"`
-	RecordsTotal      *int64     `json:"records_total"`
-	TotalIsEstimate   bool       `json:"total_is_estimate"`
-	LiveCount         *int64     `json:"live_count"`
-	ProviderCount     *int64     `json:"provider_count"`
-	Drift             *int64     `json:"drift"`
-	Pages             int32      `json:"pages"`
-	APICalls          int32      `json:"api_calls"`
-	QuotaUsed         int64      `json:"quota_used"`
-	ErrorCode         *string    `json:"error_code"`
-	ErrorVariant      *string    `json:"error_variant"`
-	ErrorDetail       *string    `json:"error_detail"`
-	ErrorMessage      *string    `json:"error_message"`
-	WaitingUntil      *time.Time `json:"waiting_until"`
-	WaitingReason     *string    `json:"waiting_reason"`
-	FailuresInRow     int32      `json:"failures_in_row"`
-	WindowStart       *time.Time `json:"window_start"`
-	WindowEnd         *time.Time `json:"window_end"`
-	DueAt             *time.Time `json:"due_at"`
-	MissedTicks       int32      `json:"missed_ticks"`
-	RequestedBy       *string    `json:"requested_by"`
-	AfterRunID        *uuid.UUID `json:"after_run_id"`
-	JobID             *int64     `json:"job_id"`
-	LeaseUntil        *time.Time `json:"-"`
-	CancelRequestedAt *time.Time `json:"cancel_requested_at"`
-	CreatedAt         time.Time  `json:"created_at"`
-	StartedAt         *time.Time `json:"started_at"`
-	CompletedAt       *time.Time `json:"completed_at"`
-	UpdatedAt         time.Time  `json:"updated_at"`
+	ID                 uuid.UUID  `json:"id"`
+	IntegrationID      uuid.UUID  `json:"integration_id"`
+	TenantID           uuid.UUID  `json:"tenant_id"`
+	SyncType           string     `json:"sync_type"`
+	Status             string     `json:"status"`
+	Outcome            *string    `json:"outcome"`
+	RecordsSynced      int64      `json:"records_synced"`
+	RecordsSeen        int64      `json:"records_seen"`
+	RecordsCreated     int64      `json:"records_created"`
+	RecordsUpdated     int64      `json:"records_updated"`
+	RecordsUnchanged   int64      `json:"records_unchanged"`
+	RecordsDeleted     int64      `json:"records_deleted"`
+	RecordsFailed      int64      `json:"records_failed"`
+	RecordsTotal       *int64     `json:"records_total"`
+	TotalIsEstimate    bool       `json:"total_is_estimate"`
+	LiveCount          *int64     `json:"live_count"`
+	ProviderCount      *int64     `json:"provider_count"`
+	Drift              *int64     `json:"drift"`
+	Pages              int32      `json:"pages"`
+	APICalls           int32      `json:"api_calls"`
+	QuotaUsed          int64      `json:"quota_used"`
+	ErrorCode          *string    `json:"error_code"`
+	ErrorVariant       *string    `json:"error_variant"`
+	ErrorDetail        *string    `json:"error_detail"`
+	ErrorMessage       *string    `json:"error_message"`
+	WaitingUntil       *time.Time `json:"waiting_until"`
+	WaitingReason      *string    `json:"waiting_reason"`
+	FailuresInRow      int32      `json:"failures_in_row"`
+	WindowStart        *time.Time `json:"window_start"`
+	WindowEnd          *time.Time `json:"window_end"`
+	DueAt              *time.Time `json:"due_at"`
+	MissedTicks        int32      `json:"missed_ticks"`
+	RequestedBy        *string    `json:"requested_by"`
+	AfterRunID         *uuid.UUID `json:"after_run_id"`
+	JobID              *int64     `json:"job_id"`
+	LeaseUntil         *time.Time `json:"-"`
+	CancelRequestedAt  *time.Time `json:"cancel_requested_at"`
+	DeletionsHeld      *int64     `json:"deletions_held" doc:"How many deletions it left to a person; null: none."`
+	DeletionsDecision  *string    `json:"deletions_decision" doc:"What became of them: confirmed, discarded, or cleared by a later full sync; null: they wait, or there are none."`
+	DeletionsDecidedBy *string    `json:"deletions_decided_by"`
+	DeletionsDecidedAt *time.Time `json:"deletions_decided_at"`
+	CreatedAt          time.Time  `json:"created_at"`
+	StartedAt          *time.Time `json:"started_at"`
+	CompletedAt        *time.Time `json:"completed_at"`
+	UpdatedAt          time.Time  `json:"updated_at"`
 
 	Track *eta.Track `json:"-"` // of the pages that the present walk has read; nil: of none
 }
@@ -83,7 +87,8 @@ const runColumns = `r.id, r.integration_id, r.tenant_id, coalesce(r.sync_type, '
     r.records_created, r.records_updated, r.records_unchanged, r.records_deleted, r.records_failed, r.records_total, r.total_is_estimate,
     r.live_count, r.provider_count, r.drift, r.pages, r.api_calls, r.quota_used, r.error_code, r.error_variant, r.error_detail, r.error_message,
     r.waiting_until, r.waiting_reason, r.failures_in_row, r.window_start, r.window_end, r.due_at, r.missed_ticks, r.requested_by,
-    r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.created_at, r.started_at, r.completed_at, r.updated_at,
+    r.after_run_id, r.job_id, r.lease_until, r.cancel_requested_at, r.deletions_held, r.deletions_decision,
+    r.deletions_decided_by, r.deletions_decided_at, r.created_at, r.started_at, r.completed_at, r.updated_at,
     nullif(r.checkpoint->'track', 'null'::jsonb) AS track`
 
 const readRun = `SELECT ` + runColumns + ` FROM integration_sync_logs r WHERE r.id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2)`

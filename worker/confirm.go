@@ -152,7 +152,7 @@ func (s *slice) sample(ctx context.Context) (rules.Conclusion, error) {
 		if err != nil {
 			return 0, err
 		}
-		if finding == rules.Alive && failure == nil {
+		if finding != rules.Proven && failure == nil { // an absence is noted: a person is told what was read
 			err := s.count(func(spent store.Spent) error { return s.engine.Store.CommitConfirm(ctx, s.claim, f, true, spent) })
 			if err != nil && !errors.Is(err, store.ErrOverlapped) {
 				return 0, err

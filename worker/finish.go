@@ -84,6 +84,14 @@ func (s *slice) finishTx(ctx context.Context, tx pgx.Tx, live int64, counted *in
 	if err := s.closeIncidents(ctx, tx, in, run, drift); err != nil {
 		return "", err
 	}
+	if cp.Sweep && !cp.Short {
+		if err := st.SettleHeld(ctx, tx, in.ID, run.ID, cp.Held); err != nil {
+			return "", err
+		}
+		if err := st.ResolveUnmet(ctx, tx, in.ID, run.ID, cp.First); err != nil {
+			return "", err
+		}
+	}
 	outcome = outcomeOf(cp, run.RecordsFailed)
 	_, err = s.engine.jobs.EndRun(ctx, tx, in, s.claim.RunID, store.RunEnd{Status: store.Completed, Outcome: outcome, Swept: cp.Sweep && !cp.Short})
 	return outcome, err

@@ -15,6 +15,8 @@ const (
 	PhraseDecided    = "decided"
 	PhraseSettled    = "settled"
 	PhraseCallEnded  = "call_ended"
+	PhraseCleared    = "cleared"
+	PhraseNoneHeld   = "none_held"
 )
 
 var phraseLines = []line{
@@ -82,6 +84,16 @@ var phraseLines = []line{
 		key: "call_ended",
 		en:  wording{sentence: "The call has already ended."},
 		es:  wording{sentence: "La llamada ya terminó."},
+	},
+	{
+		key: "cleared",
+		en:  wording{sentence: "A later full sync has decided about these deletions."},
+		es:  wording{sentence: "Una sincronización completa posterior ya resolvió estas eliminaciones."},
+	},
+	{
+		key: "none_held",
+		en:  wording{sentence: "No deletion of this sync waits for a decision."},
+		es:  wording{sentence: "Ninguna eliminación de esta sincronización espera una decisión."},
 	},
 }
 

@@ -33,6 +33,8 @@ const (
 	AskDialAgain        = "dial_again"
 	AskReconnectZoho    = "reconnect_zoho"
 	AskRevokeKey        = "revoke_key"
+	AskFullResyncPlain  = "full_resync_plain" // where no daily limit is known
+	AskChanges          = "changes"
 )
 
 var screenLines = []line{
@@ -174,6 +176,16 @@ var confirmationLines = []line{
 		key: "revoke_key", page: "revoke an API key",
 		en: wording{title: "Revoke {name}?", sentence: "Used {ago}. Systems that use it stop at once.", buttons: []string{"Keep", "Revoke"}},
 		es: wording{title: "¿Revocar {name}?", sentence: "Se usó {ago}. Los sistemas que la usan se detienen al instante.", buttons: []string{"Conservar", "Revocar"}},
+	},
+	{
+		key: "full_resync_plain",
+		en:  wording{title: "Sync everything again?", sentence: "Reads all {total} contacts: about {calls} calls and {eta}. Only what differs is written; nothing is duplicated.", buttons: []string{"Not now", "Only changes", "Sync everything"}},
+		es:  wording{title: "¿Sincronizar todo de nuevo?", sentence: "Lee los {total} contactos: cerca de {calls} llamadas y {eta}. Solo se escribe lo que cambió; nada se duplica.", buttons: []string{"Ahora no", "Solo cambios", "Sincronizar todo"}},
+	},
+	{
+		key: "changes",
+		en:  wording{title: "Sync the changes?", sentence: "Reads {n:contact/contacts}, with what changed of late once more: about {calls} calls and {eta}. Only what differs is written.", buttons: []string{"Not now", "Sync now"}},
+		es:  wording{title: "¿Sincronizar los cambios?", sentence: "Lee {n:contacto/contactos}, con lo último una vez más: cerca de {calls} llamadas y {eta}. Solo se escribe lo que cambió.", buttons: []string{"Ahora no", "Sincronizar ahora"}},
 	},
 }
 

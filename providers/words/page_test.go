@@ -277,6 +277,14 @@ func TestPageLines(t *testing.T) {
 				i++
 			}
 		}
+		if number == "9" {
+			require.Equal(t, []string{AskFullResyncPlain, AskChanges}, []string{lines[i].key, lines[i+1].key}, "ours beside the page's")
+			i += 2
+		}
+		if number == "11" {
+			require.Equal(t, []string{PhraseCleared, PhraseNoneHeld}, []string{lines[i].key, lines[i+1].key}, "ours beside the page's")
+			i += 2
+		}
 		require.Len(t, lines, i, "§%s", number)
 	}
 }
