@@ -137,6 +137,7 @@ type operation struct {
 	tag          string
 	status       int            // of success; 0: 200
 	success      *huma.Response // nil: as the output's type has it
+	also         map[int]*huma.Response
 	hidden       bool
 	lasting      bool
 }
@@ -165,6 +166,9 @@ func handle[In, Out any](s *Server, o operation, fn func(context.Context, *In) (
 	}
 	if o.success != nil {
 		op.Responses[strconv.Itoa(o.status)] = o.success
+	}
+	for status, response := range o.also {
+		op.Responses[strconv.Itoa(status)] = response
 	}
 	if o.access == accessTenant || o.access == accessAdmin {
 		op.Security = []map[string][]string{{"key": {}}, {"session": {}}}

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 	"riverqueue.com/riverui"
 
+	"example.com/enlace/inspect"
 	"example.com/enlace/jobs"
 	"example.com/enlace/providers"
 	"example.com/enlace/store"
@@ -95,6 +96,7 @@ type Server struct {
 	room     *room
 	channels *channels
 	metrics  *metrics
+	inspect  *inspect.Inspector
 	registry *prometheus.Registry
 
 	stop       context.CancelFunc // of what Start has begun
@@ -128,6 +130,7 @@ func New(o Options) (*Server, error) {
 	s.adminKey = adminKeyHash(o.AdminKey)
 	s.metrics = newMetrics(s.registry, s.store, o.Log)
 	s.feed = newFeed(s.store, o.Log)
+	s.inspect = inspect.New(s.store, s.vault, s.providers, o.Log)
 	s.inbox, s.room, s.channels = &inbox{jobs: o.Jobs}, newRoom(bodiesAtOnce), newChannels(o.Store, o.Vault)
 	s.riverUI, err = riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(o.Jobs.River(), nil), Prefix: riverUIPrefix, JobListHideArgsByDefault: true,
@@ -149,7 +152,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) mountAll() error {
 	for _, mount := range []func() error{
 		s.mountHealth, s.mountSessions, s.mountKeys,
-		s.mountSyncs, s.mountIntegrations, s.mountContacts, s.mountIncidents, s.mountEvents, s.mountFunctions,
+		s.mountSyncs, s.mountFailures, s.mountDeletions, s.mountIntegrations, s.mountVerify, s.mountContacts, s.mountIncidents, s.mountEvents, s.mountFunctions,
 		s.mountConnect, s.mountWebhooks, s.mountRiverUI, s.mountDocs, s.mountDashboard, s.mountSandbox,
 	} {
 		if err := mount(); err != nil {

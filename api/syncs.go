@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"example.com/enlace/jobs"
-	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 )
 
@@ -17,9 +18,12 @@ func (s *Server) mountSyncs() error {
 	const tag = "Syncs"
 	return errors.Join(
 		handle(s, operation{
-			method: http.MethodPost, path: "/v1/integrations/{id}/syncs", access: accessTenant, id: "start-sync", tag: tag, status: http.StatusAccepted,
-			summary:     "Start a sync",
-			description: "Answers with a run of the asked kind whose job exists: a new one, or the one that is active or next already.",
+			method: http.MethodPost, path: "/v1/integrations/{id}/syncs", access: accessTenant, id: "start-sync", tag: tag, status: http.StatusAccepted, lasting: true,
+			summary: "Start a sync, or preview it",
+			description: "Answers with a run of the asked kind whose job exists: a new one, or the one that is active or next already. " +
+				"With preview, it begins nothing and writes nothing: it reads a sample of the account and says what the sync would cost and do, with 200.",
+			success: s.answerOf(reflect.TypeFor[runView](), "The run. Location is where it is read."),
+			also:    map[int]*huma.Response{http.StatusOK: s.answerOf(reflect.TypeFor[previewView](), "The preview.")},
 		}, s.startSync),
 		handle(s, operation{
 			method: http.MethodGet, path: "/v1/syncs", access: accessTenant, id: "list-syncs", tag: tag, summary: "List runs, newest first",
@@ -35,10 +39,6 @@ func (s *Server) mountSyncs() error {
 			method: http.MethodPost, path: "/v1/syncs/{id}/retry", access: accessTenant, id: "retry-sync", tag: tag, status: http.StatusAccepted,
 			summary: "Retry a failed run", description: "It goes on from where it stopped.",
 		}, s.retrySync),
-		handle(s, operation{
-			method: http.MethodGet, path: "/v1/syncs/{id}/failures", access: accessTenant, id: "list-sync-failures", tag: tag,
-			summary: "List the records that a run could not take",
-		}, s.listFailures),
 	)
 }
 
@@ -48,7 +48,15 @@ type startSyncInput struct {
 	ID   string `path:"id"`
 	Body struct {
 		SyncType string `json:"sync_type" enum:"full,incremental" doc:"full: reads everything, and finds what was deleted; incremental: what has changed since."`
+		Preview  bool   `json:"preview,omitempty" doc:"Only say what the sync would cost and do."`
 	}
+}
+
+// startSyncOutput is a run, with 202, or a preview, with 200.
+type startSyncOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     any
 }
 
 type runOutput struct {
@@ -60,8 +68,18 @@ func newRunOutput(v runView) *runOutput {
 	return &runOutput{Location: "/v1/syncs/" + v.ID.String(), Body: v}
 }
 
-func (s *Server) startSync(ctx context.Context, in *startSyncInput) (*runOutput, error) {
-	return s.enqueue(ctx, in.IdempotencyKey, in.ID, in.Body.SyncType)
+func (s *Server) startSync(ctx context.Context, in *startSyncInput) (*startSyncOutput, error) {
+	if in.Body.Preview {
+		v, err := s.preview(ctx, in.ID, in.Body.SyncType)
+		return &startSyncOutput{Status: http.StatusOK, Body: v}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	run, err := s.enqueue(ctx, in.IdempotencyKey, in.ID, in.Body.SyncType)
+	if err != nil {
+		return nil, err
+	}
+	return &startSyncOutput{Status: http.StatusAccepted, Location: run.Location, Body: run.Body}, nil
 }
 
 // enqueue creates run, job and stored answer in one transaction, which needs no second connection.
@@ -197,51 +215,4 @@ func (s *Server) inactiveRun(ctx context.Context, run store.Run, err error) erro
 		return err
 	}
 	return s.named(integration, err)
-}
-
-type listFailuresInput struct {
-	PageQuery
-
-	ID string `path:"id"`
-}
-
-// failureView is a record in quarantine, with its reason in words.
-type failureView struct {
-	store.Failure
-
-	Sentence string `json:"sentence" doc:"Why it could not be taken, in the caller's language."`
-}
-
-type failuresOutput struct{ Body page[failureView] }
-
-func (s *Server) listFailures(ctx context.Context, in *listFailuresInput) (*failuresOutput, error) {
-	id, err := pathID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	after, err := in.after()
-	if err != nil {
-		return nil, err
-	}
-	c := callOf(ctx)
-	run, err := s.store.Run(ctx, c.principal.scope(), id)
-	if err != nil {
-		return nil, err
-	}
-	integration, err := s.store.AnyIntegration(ctx, run.IntegrationID)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.store.ListFailures(ctx, c.principal.scope(), id, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]failureView, 0, len(rows))
-	for _, f := range rows {
-		args := s.argsOf(integration)
-		args.Field, args.Detail = value(f.Field), value(f.Detail)
-		views = append(views, failureView{f, words.Skipped(c.lang, f.Reason, args)})
-	}
-	p, err := pageOf(in.PageQuery, rows, views, func(f store.Failure) any { return store.After{At: f.LastSeenAt, ID: f.ID} })
-	return &failuresOutput{p}, err
 }

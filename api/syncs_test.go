@@ -94,7 +94,7 @@ func TestStartSyncRefuses(t *testing.T) {
 		"a kind that isn't text": {path: path(w.integration), body: `{"sync_type":7}`, status: 422, code: "validation_failed", field: "sync_type"},
 		"no kind":                {path: path(w.integration), body: `{}`, status: 422, code: "validation_failed", field: "sync_type", says: "missing"},
 		"a member that nobody knows": {
-			path: path(w.integration), body: `{"sync_type":"full","preview":true}`, status: 422, code: "validation_failed", field: "preview", says: "There is no preview",
+			path: path(w.integration), body: `{"sync_type":"full","dry_run":true}`, status: 422, code: "validation_failed", field: "dry_run", says: "There is no dry_run",
 		},
 		"no body":          {path: path(w.integration), status: 400, code: "validation_failed", field: "body"},
 		"a cut off body":   {path: path(w.integration), body: `{"sync_type":`, status: 400, code: "validation_failed", says: "position 13"},

@@ -95,6 +95,23 @@ type ContactCounter interface {
 	CountContacts(ctx context.Context) (int64, Observation, error)
 }
 
+// SweepPlanner is a source that has several ways of a sweep, or asks more than a call a page. Without it, a sweep costs as
+// many calls as it has pages.
+type SweepPlanner interface {
+	// PlanSweep says how a sweep of so many records would be read. The error is an [*Error].
+	PlanSweep(ctx context.Context, expected int64) (SweepPlan, Observation, error)
+}
+
+// SweepPlan is what the walk of a sweep costs.
+type SweepPlan struct {
+	Calls int64
+	Quota int64 // of the daily budget; 0: the provider counts none
+	Exact bool  // as long as nothing changes there
+	Again bool  // some of the calls come again when a slice of the run ends and another goes on
+
+	Sample Cursor // of a first page that is read without preparing anything
+}
+
 // DeletedLister is a source whose provider lists what was deleted. An entry only asks for a confirming read.
 type DeletedLister interface {
 	// ListDeleted reads one page of the records deleted at or after since. The error is an [*Error].
