@@ -70,7 +70,21 @@ type connectSessionOutput struct {
 	Body struct {
 		URL       string    `json:"url" format:"uri" doc:"Where to send the browser. It works once."`
 		ExpiresAt time.Time `json:"expires_at"`
+
+		Warning *connectWarning `json:"warning" doc:"What the consent would end; null: nothing. Ask the person before you send the browser."`
 	}
+}
+
+// connectWarning says that another consent would end an older one: the provider keeps only so many of a user.
+type connectWarning struct {
+	Title    string   `json:"title"`
+	Sentence string   `json:"sentence"`
+	Buttons  []string `json:"buttons" nullable:"false"`
+
+	Number          int64      `json:"number" doc:"Which one of the user's permissions the new one would be."`
+	Kept            int64      `json:"kept" doc:"How many the provider keeps."`
+	OldestID        *uuid.UUID `json:"oldest_integration_id" doc:"Whose permission would end, if it is the caller's."`
+	OldestGrantedAt time.Time  `json:"oldest_granted_at"`
 }
 
 func (*connectSessionOutput) shownOnce() {}
@@ -91,8 +105,16 @@ func (s *Server) createConnectSession(ctx context.Context, in *connectSessionInp
 	if c.TenantID == uuid.Nil {
 		return nil, invalid(tenantHeader, words.PhraseRequired, "")
 	}
+	warning, err := s.connectWarning(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	return onceBeside(ctx, s, in.IdempotencyKey, func(ctx context.Context) (*connectSessionOutput, error) {
-		return s.openConnect(ctx, c)
+		out, err := s.openConnect(ctx, c)
+		if err == nil {
+			out.Body.Warning = warning
+		}
+		return out, err
 	})
 }
 
@@ -146,4 +168,33 @@ func (s *Server) connectable() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// connectWarning looks whether the reconnect of an integration would push out another permission of its user.
+func (s *Server) connectWarning(ctx context.Context, c store.Connect) (*connectWarning, error) {
+	kept := s.oauthOf(c.Provider).KeptTokens
+	if kept == 0 || c.Wanted == nil {
+		return nil, nil //nolint:nilnil // nothing is to be warned of
+	}
+	i, err := s.store.AnyIntegration(ctx, *c.Wanted)
+	if err != nil || i.ExternalAccountID == nil {
+		return nil, err
+	}
+	live, err := s.store.LiveTokens(ctx, c.Provider, *i.ExternalAccountID)
+	if err != nil || len(live) < kept {
+		return nil, err
+	}
+	oldest := live[0]
+	if oldest.IntegrationID != nil && *oldest.IntegrationID == i.ID { // it is about to be replaced anyway
+		return nil, nil //nolint:nilnil // the same
+	}
+	w := &connectWarning{Number: int64(len(live)) + 1, Kept: int64(kept), OldestGrantedAt: oldest.GrantedAt}
+	args := s.argsOf(i)
+	args.Count, args.Name = &w.Number, s.providerTitle(c.Provider)
+	if oldest.TenantID != nil && *oldest.TenantID == i.TenantID { // another tenant's is nobody's business
+		w.OldestID, args.Name = oldest.IntegrationID, value(oldest.AccountName)
+	}
+	text := words.Confirmation(callOf(ctx).lang, words.AskReconnectZoho, args)
+	w.Title, w.Sentence, w.Buttons = text.Title, text.Sentence, text.Buttons
+	return w, nil
 }

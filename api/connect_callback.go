@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
+	"example.com/enlace/inspect"
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
@@ -98,17 +100,19 @@ func (s *Server) connect(ctx context.Context, consent store.Consent, query url.V
 	}
 	if l.missing = oauth.Missing(grant.Scopes); len(l.missing) > 0 {
 		l.result = words.LandingPartial
+		s.vault.DropGrant(ctx, consent.Provider, grant)
 		return l, nil
 	}
-	id, result, err := s.connectAccount(ctx, oauth, consent, grant)
+	id, result, found, err := s.connectAccount(ctx, oauth, consent, grant)
 	if errors.Is(err, store.ErrNoRefreshToken) {
 		l.result, l.missing = words.LandingPartial, []string{missingRefresh}
 		return l, nil
 	}
 	if err != nil {
+		s.vault.DropGrant(ctx, consent.Provider, grant)
 		return s.refusedBy(consent, err)
 	}
-	l.result, l.integration = string(result), &id
+	l.result, l.integration, l.found = string(result), &id, found
 	s.noteConnect(ctx, consent, id, l.result)
 	if p := s.providers[consent.Provider]; p.Changes != nil && p.Changes.Subscribe != nil {
 		if err := s.jobs.Subscribe(ctx); err != nil { // a round comes every minute anyway
@@ -130,18 +134,61 @@ func (s *Server) exchange(ctx context.Context, oauth *providers.OAuth, consent s
 	return oauth.Exchange(ctx, authServer, query.Get("code"), s.redirectURL(), consent.Verifier)
 }
 
-// connectAccount finds out whose the grant is and stores it. [store.ErrNoRefreshToken] as by [vault.Vault.StoreGrant].
-func (s *Server) connectAccount(ctx context.Context, oauth *providers.OAuth, consent store.Consent, grant providers.Grant) (uuid.UUID, store.ConnectResult, error) {
+// connectAccount finds out whose the grant is and what the account holds, and stores it. Found is nil if that could not be
+// read just now. [store.ErrNoRefreshToken] as by [vault.Vault.StoreGrant].
+func (s *Server) connectAccount(ctx context.Context, oauth *providers.OAuth, consent store.Consent, grant providers.Grant) (
+	id uuid.UUID, result store.ConnectResult, found *inspect.Found, err error,
+) {
 	account := providers.Account{APIDomain: grant.APIDomain, AuthServer: grant.AuthServer}
-	identity, err := oauth.Identify(ctx, account, s.vault.GrantClient(consent.Provider, grant))
+	client := s.vault.GrantClient(consent.Provider, grant)
+	identity, err := oauth.Identify(ctx, account, client)
 	if err != nil && grant.RefreshToken == "" { // whoever it is: the grant is of no use for long
-		return uuid.Nil, "", store.ErrNoRefreshToken
+		return uuid.Nil, "", nil, store.ErrNoRefreshToken
 	}
 	if err != nil {
-		return uuid.Nil, "", err
+		return uuid.Nil, "", nil, err
 	}
-	return s.vault.StoreGrant(ctx, vault.Connection{
+	account.ExternalID = identity.ExternalID
+	seen, probeErr := s.inspect.Probe(ctx, consent.Provider, account, client)
+	if useless(probeErr) {
+		return uuid.Nil, "", nil, probeErr
+	}
+	id, result, err = s.vault.StoreGrant(ctx, vault.Connection{
 		TenantID: consent.TenantID, Provider: consent.Provider, Identity: identity, Grant: grant, Wanted: value(consent.Wanted),
+	})
+	if err != nil {
+		return id, result, nil, err
+	}
+	if probeErr != nil { // the first sync meets it again, and tells people
+		s.log.Warn().Err(probeErr).Str("provider", consent.Provider).Stringer("integration_id", id).Msg("what a new account holds could not be read yet")
+		return id, result, nil, s.blocked(ctx, id, probeErr)
+	}
+	if err := s.store.NoteFound(ctx, id, seen.Contacts, seen.More); err != nil {
+		s.log.Warn().Err(err).Stringer("integration_id", id).Msg("what a new account holds could not be noted")
+	}
+	return id, result, &seen, nil
+}
+
+// useless reports whether a grant can't read contacts, and won't by itself: nothing is connected then.
+func useless(err error) bool {
+	kind := providers.KindOf(err)
+	return err != nil && (kind == providers.NeedsReauth || kind == providers.Misconfigured)
+}
+
+// blocked opens the incident of an account that is connected and may not read contacts yet: its token is fine, and a person
+// at the provider can change that.
+func (s *Server) blocked(ctx context.Context, id uuid.UUID, cause error) error {
+	e, ok := errors.AsType[*providers.Error](cause)
+	if !ok || e.Kind != providers.Blocked {
+		return nil
+	}
+	return s.store.Tx(ctx, func(tx pgx.Tx) error {
+		in, err := s.store.LockIntegration(ctx, tx, nil, id)
+		if err != nil {
+			return err
+		}
+		_, err = s.store.OpenIncident(ctx, tx, in, store.Trouble{Code: string(words.Blocked), Variant: e.Variant, Detail: words.Redact(e.Detail)})
+		return err
 	})
 }
 

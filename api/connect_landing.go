@@ -5,21 +5,24 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"example.com/enlace/inspect"
 	"example.com/enlace/providers/words"
 )
 
 // landing is how a connect ended.
 type landing struct {
-	result      string     // of WORDS §7
-	provider    string     // empty: not known
-	integration *uuid.UUID // the one that is connected, or was to be; nil: none
-	missing     []string   // the permissions that were left out
-	retryAt     time.Time  // when the provider may be asked again; zero: it didn't say
+	result      string         // of WORDS §7
+	provider    string         // empty: not known
+	integration *uuid.UUID     // the one that is connected, or was to be; nil: none
+	missing     []string       // the permissions that were left out
+	found       *inspect.Found // what the account holds; nil: not known
+	retryAt     time.Time      // when the provider may be asked again; zero: it didn't say
 }
 
 func (l landing) query() url.Values {
@@ -33,10 +36,22 @@ func (l landing) query() url.Values {
 	if len(l.missing) > 0 {
 		query.Set("missing", strings.Join(l.missing, " "))
 	}
+	if l.found != nil {
+		query.Set("contacts", foundText(*l.found))
+	}
 	if !l.retryAt.IsZero() {
 		query.Set("retry_at", l.retryAt.UTC().Format(time.RFC3339))
 	}
 	return query
+}
+
+// foundText is a number, with a plus where there are more.
+func foundText(f inspect.Found) string {
+	text := strconv.FormatInt(f.Contacts, 10)
+	if f.More {
+		text += "+"
+	}
+	return text
 }
 
 // land ends a connect on the dashboard, or, where there is none, on a page of a sentence.
@@ -46,6 +61,14 @@ func (s *Server) land(w http.ResponseWriter, r *http.Request, l landing) {
 		return
 	}
 	args := words.Args{Now: s.opts.Now(), Provider: s.providerTitle(l.provider), Name: strings.Join(l.missing, ", "), At: l.retryAt}
+	if l.integration != nil {
+		if i, err := s.store.AnyIntegration(r.Context(), *l.integration); err == nil {
+			args.Account, args.At, args.Since = value(i.ExternalAccountName), value(i.NextSyncAt), value(later(i.Watermark, i.WindowEnd))
+		}
+	}
+	if l.found != nil {
+		args.N, args.More = &l.found.Contacts, l.found.More
+	}
 	lang := callOf(r.Context()).lang
 	text := words.Landing(lang, l.result, args)
 	status := http.StatusOK

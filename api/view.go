@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
 	"example.com/enlace/store"
 )
@@ -43,6 +44,8 @@ type integrationView struct {
 	Contacts          int64      `json:"contacts" doc:"Live contacts."`
 	ContactsAreApprox bool       `json:"contacts_are_approx" doc:"There are more than were counted now: as of the last full sync, or at least."`
 	Run               *runView   `json:"run" doc:"The active run, or the last one; null: none yet."`
+
+	Features []providers.GrantedFeature `json:"features" nullable:"false" doc:"What the granted scopes are enough for."`
 }
 
 // exactCount is how far contacts are counted for each list.
@@ -71,6 +74,7 @@ func (s *Server) viewRun(lang words.Lang, r store.Run, i store.Integration, held
 	args := s.argsOf(i)
 	args.Detail, args.Count = value(r.ErrorDetail), r.ProviderCount
 	args.Live = r.LiveCount
+	waitArgs(&args, r)
 	state := words.RunState(lang, words.RunFacts{
 		Status: r.Status, CancelRequested: r.CancelRequestedAt != nil, WaitingUntil: value(r.WaitingUntil), WaitingReason: value(r.WaitingReason),
 		LeaseUntil: value(r.LeaseUntil), Outcome: value(r.Outcome), ErrorCode: words.Code(value(r.ErrorCode)), ErrorVariant: value(r.ErrorVariant),
@@ -195,6 +199,10 @@ func (s *Server) viewIntegration(lang words.Lang, i store.Integration) integrati
 		Status: i.Status, RefreshLeaseUntil: value(i.RefreshLeaseUntil), RefreshedAt: value(i.RefreshedAt), StatusSince: i.UpdatedAt, Schedule: i.Schedule,
 	}, s.argsOf(i))
 	v.State, v.Tone, v.Title, v.Sentence = state.Key, state.Tone, state.Label, state.Tooltip
+	v.Features = []providers.GrantedFeature{}
+	if oauth := s.oauthOf(i.Provider); oauth != nil {
+		v.Features = oauth.Granted(i.Scopes)
+	}
 	return v
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +35,16 @@ type OAuth struct {
 	Config    oauth2.Config // ClientID, ClientSecret, Endpoint, Scopes; RedirectURL is given per call
 	RevokeURL string        // empty: tokens can't be revoked
 	Needs     []string      // scopes without which a sync can't work; "a|b": either of them
+
+	// Features are what else needs permissions of its own.
+	Features []Feature
+
+	// KeptTokens is how many refresh tokens of a user the provider keeps for our app: the next one ends the oldest without a
+	// word. 0: any number.
+	KeptTokens int
+
+	// Renewals bounds how often a refresh token may be exchanged.
+	Renewals Renewals
 
 	// Scheme begins the Authorization header of the API's requests; empty: "Bearer".
 	Scheme string
@@ -176,17 +185,7 @@ func (o *OAuth) Revoke(ctx context.Context, authServer, refreshToken string) err
 
 // Missing lists the needed scopes that were not granted. A provider that doesn't say what it granted has granted all.
 func (o *OAuth) Missing(granted []string) []string {
-	if len(granted) == 0 {
-		return nil
-	}
-	var missing []string
-	for _, need := range o.Needs {
-		either := strings.Split(need, "|")
-		if !slices.ContainsFunc(either, func(scope string) bool { return slices.Contains(granted, scope) }) {
-			missing = append(missing, either[0])
-		}
-	}
-	return missing
+	return missing(o.Needs, granted)
 }
 
 // Scopes splits a scope text: RFC 6749 says blanks, some providers use commas.

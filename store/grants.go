@@ -18,6 +18,8 @@ type GrantedAccount struct {
 	Name       string
 	Wanted     uuid.UUID     // the integration that was to be reconnected; zero: none
 	FirstSync  time.Duration // from a first connect to the first scheduled sync
+
+	Token GrantedToken
 }
 
 // ConnectResult is what came of a consent, in the words of the landing page.
@@ -122,12 +124,18 @@ func (s *Store) storeGrant(ctx context.Context, tx pgx.Tx, g GrantedAccount, sea
 		if err == nil && tag.RowsAffected() == 0 {
 			err = errRaced
 		}
+		if err == nil {
+			err = s.recordToken(ctx, tx, g, id)
+		}
 		return id, result, was, err
 	}
 	if _, err := tx.Exec(ctx, updateGrant, id, g.ExternalID, g.Name, t.AccessToken, t.RefreshToken, t.Lifetime, t.Scopes, t.APIDomain, t.AuthServer, first); err != nil {
 		return uuid.Nil, "", was, err
 	}
 	if _, err := tx.Exec(ctx, lookAfterSubscription, id); err != nil {
+		return uuid.Nil, "", was, err
+	}
+	if err := s.recordToken(ctx, tx, g, id); err != nil {
 		return uuid.Nil, "", was, err
 	}
 	return id, result, was, s.CloseIncidents(ctx, tx, id, NeedsReauth, "misconfigured")

@@ -64,9 +64,35 @@ func (s *Store) CloseIncidents(ctx context.Context, tx pgx.Tx, integration uuid.
 	return nil
 }
 
-const listIncidents = `
-SELECT n.id, n.tenant_id, n.integration_id, n.code, n.variant, n.detail, n.args, n.run_id, n.opened_at, n.last_seen_at, n.times, n.closed_at
-FROM incidents n
+const incidentColumns = `n.id, n.tenant_id, n.integration_id, n.code, n.variant, n.detail, n.args, n.run_id, n.opened_at, n.last_seen_at, n.times, n.closed_at`
+
+const readIncident = `SELECT ` + incidentColumns + ` FROM incidents n WHERE n.id = $1 AND ($2::uuid IS NULL OR n.tenant_id = $2)`
+
+// Incident reads one of a tenant's incidents (nil: of anybody's).
+func (s *Store) Incident(ctx context.Context, tenant *uuid.UUID, id uuid.UUID) (Incident, error) {
+	return single(ctx, s.pool, "read incident", pgx.RowToStructByPos[Incident], readIncident, id, tenant)
+}
+
+// Cause is what several integrations may suffer from at once.
+type Cause struct{ Provider, Code string }
+
+const countCauses = `
+SELECT i.provider, n.code, count(*) FROM incidents n JOIN integrations i ON i.id = n.integration_id WHERE n.closed_at IS NULL GROUP BY i.provider, n.code`
+
+// CountCauses counts the integrations with an open incident, by provider and cause: for operators.
+func (s *Store) CountCauses(ctx context.Context) (map[Cause]int64, error) {
+	list, err := s.counts(ctx, countCauses)
+	if err != nil {
+		return nil, err
+	}
+	causes := make(map[Cause]int64, len(list))
+	for _, c := range list {
+		causes[Cause{c.First, c.Second}] = c.N
+	}
+	return causes, nil
+}
+
+const listIncidents = `SELECT ` + incidentColumns + ` FROM incidents n
 WHERE ($1::uuid IS NULL OR n.tenant_id = $1) AND ($2::uuid IS NULL OR n.integration_id = $2)
   AND ($3::boolean IS NULL OR (n.closed_at IS NULL) = $3)
   AND ($4::timestamptz IS NULL OR (n.opened_at, n.id) < ($4, $5))

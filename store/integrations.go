@@ -42,13 +42,15 @@ type Integration struct {
 	ExpiresAt           *time.Time      `json:"expires_at"`
 	RefreshedAt         *time.Time      `json:"refreshed_at"`
 	RefreshLeaseUntil   *time.Time      `json:"-"`
+	ContactsFound       *int64          `json:"contacts_found" doc:"Contacts that the provider had when the account was connected; null: they were not looked at."`
+	ContactsFoundMore   bool            `json:"contacts_found_more" doc:"contacts_found is at least so many: the provider doesn't count."`
 	CreatedAt           time.Time       `json:"created_at"`
 	UpdatedAt           time.Time       `json:"updated_at"`
 }
 
 const integrationColumns = `i.id, i.tenant_id, i.provider, i.status, i.status_reason, coalesce(i.is_active, true) AS is_active, i.external_account_id,
     i.external_account_name, i.api_domain, i.auth_server, i.scopes, coalesce(i.metadata, '{}'::jsonb) AS metadata, i.schedule, i.next_sync_at, i.window_end,
-    i.deleted_until, i.watermark, i.swept_at, i.expires_at, i.refreshed_at, i.refresh_lease_until, coalesce(i.created_at, 'epoch') AS created_at,
+    i.deleted_until, i.watermark, i.swept_at, i.expires_at, i.refreshed_at, i.refresh_lease_until, i.contacts_found, i.contacts_found_more, coalesce(i.created_at, 'epoch') AS created_at,
     coalesce(i.updated_at, 'epoch') AS updated_at`
 
 const readIntegration = `SELECT ` + integrationColumns + ` FROM integrations i WHERE i.id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2)`

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/enlace/providers/words"
 )
 
 // Tokens is what an integration's row says of its tokens, which are sealed, as the vault wrote them. Empty: none.
@@ -200,6 +202,11 @@ func (s *Store) requireReauth(ctx context.Context, id uuid.UUID, r Refusal, upda
 			return err
 		}
 		refused = true
+		if r.Variant == words.VariantRevoked {
+			if _, err := tx.Exec(ctx, endTokensOf, id); err != nil {
+				return err
+			}
+		}
 		if _, err := s.OpenIncident(ctx, tx, in, Trouble{Code: NeedsReauth, Variant: r.Variant, Detail: r.Detail}); err != nil {
 			return err
 		}

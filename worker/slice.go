@@ -38,6 +38,7 @@ type slice struct {
 	quota       *quota
 	doubted     atomic.Bool    // the last call of the account, whoever made it, was not served
 	refreshed   bool           // the token was renewed because an error asked for it
+	sound       bool           // a page was stored, and what that shows to be over is closed
 	fetching    sync.WaitGroup // the page that is read ahead
 	pages       int            // that were read, or records of a list of changes
 	looked      time.Time      // when the queue was looked at last

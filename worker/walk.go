@@ -273,6 +273,8 @@ func (s *slice) commit(ctx context.Context, f fetched, following ask, end bool) 
 	})
 	if err != nil {
 		*cp = before
+	} else {
+		s.recovered(ctx)
 	}
 	if errors.Is(err, store.ErrAllRefused) {
 		return &providers.Error{Kind: providers.SchemaChanged, Op: s.op(), Detail: "no record of a page can be stored", Err: err}

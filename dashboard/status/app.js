@@ -313,7 +313,7 @@ function arrive() {
     };
   }
   s.wanted = query.get('enlace_connect');
-  for (const name of ['enlace_result', 'enlace_connect', 'provider', 'integration_id', 'missing', 'retry_at']) query.delete(name);
+  for (const name of ['enlace_result', 'enlace_connect', 'provider', 'integration_id', 'missing', 'retry_at', 'contacts']) query.delete(name);
   const rest = query.toString();
   if (result || s.wanted) history.replaceState(null, '', location.pathname + (rest ? `?${rest}` : '') + location.hash);
 }

@@ -225,7 +225,7 @@ function landing(s) {
   const title = s.providers.find((p) => p.name === l.provider)?.title;
   const waiting = s.integrations.find((one) => one.state === 'needs_reauth' && one.provider === l.provider && one.id !== l.integration_id);
   const args = {
-    ...(i ? argsOf(i) : {}), provider: title, since: day(i?.fresh_as_of), n: i?.contacts || undefined,
+    ...(i ? argsOf(i) : {}), provider: title, since: day(i?.fresh_as_of), n: i?.contacts || i?.contacts_found || undefined,
     name: l.result === 'other_account' ? waiting?.external_account_name : l.missing, at: l.result === 'throttled' ? day(l.retry_at) : day(i?.next_sync_at),
   };
   const words = line('landing', l.result, args);

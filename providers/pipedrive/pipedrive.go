@@ -77,8 +77,9 @@ func oauth(cfg Config, api *providers.API) *providers.OAuth {
 		TokenURL:  cfg.AuthBaseURL + "/oauth/token", // not the spec's second path with a slash
 		AuthStyle: oauth2.AuthStyleInHeader,
 	}
-	o := cfg.OAuth(endpoint, cfg.AuthBaseURL+"/oauth/revoke") // no scopes: they are fixed where the app is registered [doc]
-	o.Needs = []string{"contacts:read|contacts:full"}         // either opens /persons [spec]
+	o := cfg.OAuth(endpoint, cfg.AuthBaseURL+"/oauth/revoke")                                          // no scopes: they are fixed where the app is registered [doc]
+	o.Needs = []string{"contacts:read|contacts:full"}                                                  // either opens /persons [spec]
+	o.Features = []providers.Feature{{Name: "change_notices", Needs: []string{"webhooks:full|admin"}}} // [spec] [?]
 	o.TrustsDomain = api.Trusts
 	o.Complete = providers.DomainIn("api_domain", api.Trusts) // it comes with every grant; companies are renamed [doc]
 	o.Identify = api.Identify(pathMe, func(body jsontext.Value) providers.Identity {

@@ -27,6 +27,8 @@ type Args struct {
 	Link     string
 	Hint     string
 
+	More bool // there are more than N: "500+"
+
 	// N is the number of a counted noun; the others are plain numbers.
 	N, Count, Live, Total, Missing, Exist, Calls, Rate *int64
 	Percent                                            *float64 // 20 is 20 %

@@ -219,7 +219,7 @@ func (r renderer) fill(placeholder, before string) (string, bool) {
 	switch {
 	case counted:
 		one, other, _ := strings.Cut(forms, "/")
-		if *r.args.N == 1 {
+		if *r.args.N == 1 && !r.args.More {
 			return value + " " + one, true
 		}
 		return value + " " + other, true

@@ -46,7 +46,9 @@ func (r renderer) value(name string) (string, bool) {
 	case "schedule":
 		out = scheduleWords(r.lang, plain(a.Schedule))
 	case "n":
-		out = r.count(a.N)
+		if out = r.count(a.N); a.More && out != "" {
+			out += "+"
+		}
 	case "count":
 		out = r.count(a.Count)
 	case "live":

@@ -32,7 +32,13 @@ func (cfg Config) oauth() *providers.OAuth {
 		"ZohoCRM.settings.fields.READ|ZohoCRM.settings.fields.ALL|ZohoCRM.settings.READ|ZohoCRM.settings.ALL",
 		"ZohoCRM.org.READ|ZohoCRM.org.ALL", "ZohoCRM.users.READ|ZohoCRM.users.ALL",
 	}
-	o.Scheme = "Zoho-oauthtoken" // "Bearer" works today, which nobody promises [?]
+	o.Features = []providers.Feature{
+		{Name: "change_notices", Needs: []string{"ZohoCRM.notifications.ALL"}},
+		{Name: "large_accounts", Needs: []string{"ZohoCRM.coql.READ"}},
+		{Name: "exports", Needs: []string{"ZohoCRM.bulk.READ|ZohoCRM.bulk.ALL"}},
+	}
+	o.KeptTokens, o.Renewals = 20, providers.Renewals{Most: 10, In: 10 * time.Minute} // [doc: Token limits]
+	o.Scheme = "Zoho-oauthtoken"                                                      // "Bearer" works today, which nobody promises [?]
 	// Without the first there is no refresh token; without the second, none at a later consent [doc].
 	o.AuthParams = map[string]string{"access_type": "offline", "prompt": "consent"}
 	o.AuthServer, o.At = cfg.authServer, cfg.tokenHost

@@ -27,7 +27,7 @@ type Connection struct {
 func (v *Vault) StoreGrant(ctx context.Context, c Connection) (integration uuid.UUID, result store.ConnectResult, err error) {
 	account := store.GrantedAccount{
 		TenantID: c.TenantID, Provider: c.Provider, ExternalID: c.Identity.ExternalID, Name: c.Identity.Name,
-		Wanted: c.Wanted, FirstSync: v.opts.FirstSync,
+		Wanted: c.Wanted, FirstSync: v.opts.FirstSync, Token: v.grantedToken(c.Provider, c.Grant.RefreshToken),
 	}
 	integration, result, replaced, err := v.store.StoreGrant(ctx, account, func(id uuid.UUID) (store.NewTokens, error) { return v.sealGrant(id, c.Grant), nil })
 	if err == nil && c.Grant.RefreshToken != "" {
@@ -51,7 +51,9 @@ func (v *Vault) revokeReplaced(ctx context.Context, provider string, integration
 	defer cancel()
 	if err := p.OAuth.Revoke(ctx, replaced.AuthServer, old); err != nil {
 		v.opts.Log.Warn().Err(err).Stringer("integration_id", integration).Str("provider", provider).Msg("a refresh token that was replaced could not be withdrawn")
+		return
 	}
+	v.forgetToken(ctx, provider, old)
 }
 
 // Withdrawal is what came of the permission at the provider when an integration was disconnected.
@@ -102,6 +104,7 @@ func (v *Vault) withdraw(ctx context.Context, integration uuid.UUID, erased stor
 		v.opts.Log.Warn().Err(err).Stringer("integration_id", integration).Str("provider", erased.Provider).Msg("the permission could not be withdrawn")
 		return WithdrawalError, nil
 	}
+	v.forgetToken(ctx, erased.Provider, refreshToken)
 	return Withdrawn, nil
 }
 

@@ -34,6 +34,9 @@ func (v *Vault) refresh(ctx context.Context, row store.Tokens, lease store.Refre
 	if refreshToken == "" {
 		return Token{}, v.refuse(ctx, row, lease, &providers.Error{Kind: providers.NeedsReauth, Op: op, Detail: "there is no refresh token"})
 	}
+	if err := v.pay(ctx, row, lease, provider.OAuth.Renewals); err != nil {
+		return Token{}, err
+	}
 	if !v.begin() {
 		v.leave(detached, row, lease, !lease.TakenOver)
 		return Token{}, errStopping

@@ -1,0 +1,78 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"example.com/enlace/providers"
+)
+
+// probeLimit bounds a probe: a browser waits for it.
+const probeLimit = 10 * time.Second
+
+// Found is what an account holds.
+type Found struct {
+	Contacts int64
+	More     bool // at least so many: the provider doesn't count
+}
+
+// Probe reads one real page of an account that is being connected, with a client of its new grant, and counts what is
+// there. The error is a [*providers.Error]: an account whose contacts can't be read is found out here, and not by its
+// first sync.
+func (i *Inspector) Probe(ctx context.Context, provider string, account providers.Account, client *http.Client) (f Found, err error) {
+	p := i.providers[provider]
+	if p == nil || p.Contacts == nil {
+		return f, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	source := p.Contacts(account, client)
+	if closer, ok := source.(io.Closer); ok {
+		defer func() { _ = closer.Close() }()
+	}
+	r := &reader{Inspector: i, provider: p, account: account.ExternalID}
+	defer r.noteProbe(ctx)
+	var req providers.ListRequest
+	if planner, ok := source.(providers.SweepPlanner); ok {
+		plan, seen, err := planner.PlanSweep(ctx, 0)
+		r.learn(seen.Usage, err == nil)
+		if err != nil {
+			return f, err
+		}
+		req.Cursor = plan.Sample
+	}
+	page, err := source.ListContacts(ctx, req)
+	r.learn(page.Usage, err == nil)
+	if err != nil {
+		return f, err
+	}
+	f = Found{Contacts: int64(len(page.Contacts) + len(page.Failures)), More: page.Next != ""}
+	counter, ok := source.(providers.ContactCounter)
+	if !ok || !f.More {
+		return f, nil
+	}
+	n, seen, err := counter.CountContacts(ctx)
+	r.learn(seen.Usage, err == nil)
+	if err != nil { // the page was read, which is what counts
+		return f, nil //nolint:nilerr // the same
+	}
+	return Found{Contacts: n}, nil
+}
+
+// noteProbe counts what a probe has cost.
+func (r *reader) noteProbe(ctx context.Context) {
+	if !r.answered || r.account == "" {
+		return
+	}
+	err := r.store.Tx(context.WithoutCancel(ctx), func(tx pgx.Tx) error {
+		return r.store.NoteUsage(ctx, tx, r.provider.Name, r.account, r.usage, false)
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		r.log.Warn().Err(err).Str("provider", r.provider.Name).Msg("what a probe has cost could not be noted")
+	}
+}
