@@ -19,7 +19,9 @@ import (
 )
 
 const (
-	callLimit = 30 * time.Second
+	callLimit    = 30 * time.Second
+	patientLimit = 2 * time.Minute // of what reads at a provider meanwhile
+
 	maxAnswer = 16 << 20 // bytes
 )
 
@@ -48,6 +50,15 @@ func newClient() (*client, error) {
 		return nil, usagef("ENLACE_API_KEY is missing: it must look like an API key; get it from `enlace keys new` where enlace runs")
 	}
 	return &client{base: string(cfg.URL), key: cfg.APIKey, http: &http.Client{Timeout: callLimit}}, nil
+}
+
+// patient is the client for what reads at a provider meanwhile.
+func (c *client) patient() *client {
+	patient := *c
+	limited := *c.http
+	limited.Timeout = patientLimit
+	patient.http = &limited
+	return &patient
 }
 
 func isLoopback(host string) bool {

@@ -85,7 +85,8 @@ Start with "enlace dev": it needs nothing else. In production, "enlace migrate" 
 	)
 	root.AddCommand(
 		a.devCommand(), a.serveCommand(), a.apiCommand(), a.workerCommand(), a.sandboxCommand(),
-		a.syncCommand(), a.runsCommand(), a.integrationsCommand(),
+		a.syncCommand(), a.previewCommand(), a.runsCommand(), a.integrationsCommand(),
+		a.incidentsCommand(), a.failuresCommand(), a.deletionsCommand(), a.verifyCommand(),
 		a.migrateCommand(), a.doctorCommand(), a.keysCommand(), a.healthCommand(),
 	)
 	return root
