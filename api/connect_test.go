@@ -25,7 +25,7 @@ func TestConnect(t *testing.T) {
 	back := w.allowed(t, page)
 	query := w.landed(t, browser, back)
 	id := query.Get("integration_id")
-	require.Equal(t, url.Values{"enlace_result": {"connected"}, "provider": {"pipedrive"}, "integration_id": {id}}, query)
+	require.Equal(t, url.Values{"enlace_result": {"connected"}, "provider": {"pipedrive"}, "integration_id": {id}, "contacts": {"3"}}, query)
 	require.Equal(t, w.tenant.String()+"/pipedrive/connected/4242:7001/Nordlicht GmbH", connectRow[string](t, w,
 		`SELECT concat_ws('/', tenant_id, provider, status, external_account_id, external_account_name) FROM integrations WHERE id = $1`, id))
 	require.Zero(t, connectRow[int](t, w, `SELECT count(*) FROM integration_sync_logs`), "connecting starts no sync by itself")

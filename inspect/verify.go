@@ -69,7 +69,7 @@ func (i *Inspector) Verify(ctx context.Context, in store.Integration) (v Verific
 		return v, err
 	}
 	defer func() { r.close(ctx, err) }()
-	c := &comparison{reader: r, v: &v, drift: make(map[string][]string), there: make(map[string][32]byte), here: make(map[string][32]byte)}
+	c := &comparison{reader: r, v: &v, drift: make(map[string][]string), there: make(map[string][32]byte), here: make(map[string][32]byte), known: make(map[string]bool)}
 	v.VerifiedAt, v.FreshAsOf = r.clock.Now(), in.WindowEnd
 	for _, step := range []func(context.Context) error{c.counts, c.ours, c.theirs} {
 		if err := step(ctx); err != nil {
@@ -88,6 +88,7 @@ type comparison struct {
 	v           *Verification
 	drift       map[string][]string // ids by kind
 	there, here map[string][32]byte // content of the compared records; all zeros: absent
+	known       map[string]bool     // records that need no second look
 }
 
 // The difference of counts that is no coincidence; see the invariant on drift after a full sync.
@@ -152,7 +153,7 @@ func (c *comparison) theirs(ctx context.Context) error {
 		}
 		c.v.Failed += int64(len(page.Failures))
 		for _, contact := range page.Contacts {
-			if _, known := c.there[contact.ExternalID]; known || contact.Deleted {
+			if c.known[contact.ExternalID] || contact.Deleted {
 				continue
 			}
 			if err := c.compare(ctx, contact.ExternalID, contact, false); err != nil {
@@ -179,6 +180,7 @@ func (c *comparison) compare(ctx context.Context, id string, contact providers.C
 		here = row.Hash
 	}
 	c.v.Compared++
+	c.known[id] = true
 	switch {
 	case there == here:
 		c.v.Same++
