@@ -43,7 +43,7 @@ func TestConnect(t *testing.T) {
 
 	t.Run("again, the same account: its row, never another", func(t *testing.T) { //nolint:paralleltest // goes on from above
 		query := w.landed(t, w.browser(t), w.connectURL(t, map[string]string{"provider": "pipedrive"}))
-		require.Equal(t, url.Values{"enlace_result": {"reconnected"}, "provider": {"pipedrive"}, "integration_id": {id}}, query)
+		require.Equal(t, url.Values{"enlace_result": {"reconnected"}, "provider": {"pipedrive"}, "integration_id": {id}, "contacts": {"3"}}, query)
 		require.Equal(t, 1, connectRow[int](t, w, `SELECT count(*) FROM integrations`))
 		require.NotEqual(t, sealed, connectRow[string](t, w, `SELECT access_token || refresh_token FROM integrations`))
 	})

@@ -41,6 +41,7 @@ type crmFake interface {
 	living(t *testing.T) map[string]string // names by id
 	id(n int64) string                     // of the record of a number
 	lists() string                         // path of lists
+	retired() sandbox.Kind                 // of a fault that is ours to mend
 }
 
 // crms are the fakes of all providers that have contacts.
@@ -116,6 +117,7 @@ func (f *pipedriveFake) purge(t *testing.T, n int64) {
 func (f *pipedriveFake) faults(faults ...sandbox.Fault) error { return f.Faults(faults...) }
 func (f *pipedriveFake) id(n int64) string                    { return strconv.FormatInt(n, 10) }
 func (f *pipedriveFake) lists() string                        { return "/api/v2/persons" }
+func (f *pipedriveFake) retired() sandbox.Kind                { return sandbox.Fault410 }
 
 func (f *pipedriveFake) living(t *testing.T) map[string]string {
 	t.Helper()
@@ -168,6 +170,7 @@ func (f *zohoFake) purge(t *testing.T, n int64) {
 func (f *zohoFake) faults(faults ...sandbox.Fault) error { return f.Faults(faults...) }
 func (f *zohoFake) id(n int64) string                    { return f.ContactID(0, n) }
 func (f *zohoFake) lists() string                        { return "/crm/v8/Contacts" }
+func (f *zohoFake) retired() sandbox.Kind                { return "required_param" }
 
 func (f *zohoFake) living(t *testing.T) map[string]string {
 	t.Helper()
@@ -215,6 +218,7 @@ func (f *hubspotFake) purge(t *testing.T, n int64) {
 
 func (f *hubspotFake) faults(faults ...sandbox.Fault) error { return f.Faults(faults...) }
 func (f *hubspotFake) lists() string                        { return "/crm/v3/objects/contacts" }
+func (f *hubspotFake) retired() sandbox.Kind                { return sandbox.Fault410 }
 
 // id goes by the order of the ids: they are no numbers from one on.
 func (f *hubspotFake) id(n int64) string {
@@ -371,4 +375,23 @@ func (w *crmWorld) requireSame(t *testing.T) {
 	for id := range there {
 		require.True(t, here[id], id)
 	}
+}
+
+// reconnect gives the account another grant, as a consent does.
+func (w *crmWorld) reconnect(t *testing.T) {
+	t.Helper()
+	i, err := w.store.AnyIntegration(t.Context(), w.id)
+	require.NoError(t, err)
+	identity, grant := w.crm.grant()
+	id, result, err := w.vault.StoreGrant(t.Context(), vault.Connection{TenantID: w.tenant, Provider: i.Provider, Identity: identity, Grant: grant, Wanted: w.id})
+	require.NoError(t, err)
+	require.Equal(t, w.id, id)
+	require.Equal(t, store.ResultReconnected, result)
+}
+
+// decode reads a good answer.
+func decode(t *testing.T, got answer, into any) {
+	t.Helper()
+	require.Less(t, got.StatusCode, 300, "%s", got.body)
+	require.NoError(t, json.Unmarshal(got.body, into))
 }

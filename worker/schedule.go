@@ -88,10 +88,18 @@ func (e *engine) startOne(ctx context.Context, tx pgx.Tx, d store.Due) error {
 func (e *engine) sweepDue(d store.Due) bool {
 	p := e.byName[d.Provider]
 	switch {
-	case p == nil || p.Limits.SweepEvery == 0 || d.WindowEnd == nil:
+	case p == nil || d.WindowEnd == nil:
 		return false // a first incremental is executed as a sweep anyway
 	case d.SweptAt == nil:
 		return true // the last one found the list incomplete
 	}
-	return d.Now.Sub(*d.SweptAt) >= p.Limits.SweepEvery
+	every := proofEvery
+	if own := p.Limits.SweepEvery; own > 0 {
+		every = min(every, own)
+	}
+	return d.Now.Sub(*d.SweptAt) >= every
 }
+
+// proofEvery is how often a sweep compares what is here with what the provider has, at least: that nothing is missing is
+// proven, not believed.
+const proofEvery = 7 * 24 * time.Hour
