@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 
 	"example.com/enlace/providers"
 	"example.com/enlace/providers/words"
@@ -44,13 +43,10 @@ type reader struct {
 	integration store.Integration
 	provider    *providers.Provider
 	account     string
-	budget      store.Budget
+	purse       *purse
 	clock       store.DatabaseClock
 	client      *vault.Client
 	source      providers.ContactSource
-	pace        *rate.Limiter
-	usage       providers.Usage // the newest of each member, and what was spent in all
-	answered    bool
 	took        time.Duration // of all calls
 	calls       int64         // of clients before the present one
 	refreshed   bool
@@ -66,24 +62,11 @@ func (i *Inspector) open(ctx context.Context, in store.Integration) (*reader, er
 	if p == nil || p.Contacts == nil {
 		return nil, &providers.Error{Kind: providers.Misconfigured, Variant: words.VariantApp, Op: "open " + in.Provider, Detail: "this provider is not configured here"}
 	}
-	r := &reader{Inspector: i, integration: in, provider: p, account: in.ID.String(), pace: rate.NewLimiter(rate.Inf, 1)}
+	r := &reader{Inspector: i, integration: in, provider: p, account: in.ID.String()}
 	if in.ExternalAccountID != nil {
 		r.account = *in.ExternalAccountID
 	}
-	if p.Limits.RequestsPerSecond > 0 {
-		r.pace.SetLimit(rate.Limit(p.Limits.RequestsPerSecond))
-	}
-	var err error
-	if r.budget, err = i.store.Budget(ctx, p.Name, r.account); err != nil {
-		return nil, err
-	}
-	if r.budget.BlockedFor > 0 {
-		e := &providers.Error{Kind: providers.RateLimited, Op: p.Name + ": read the account", RetryAt: time.Now().Add(r.budget.BlockedFor)}
-		if r.budget.Reason == words.WaitQuotaExhausted {
-			e.Kind = providers.QuotaExhausted
-		}
-		return nil, e
-	}
+	r.purse = newPurse(i.store, p, r.account)
 	now, err := i.store.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -119,20 +102,20 @@ func (r *reader) release() {
 // it ended, or nil.
 func (r *reader) close(ctx context.Context, cause error) {
 	r.release()
-	if !r.answered && cause == nil {
+	if !r.purse.used {
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // also for a caller who has left: the calls were made
 	err := r.store.Tx(ctx, func(tx pgx.Tx) error {
-		if err := r.store.NoteUsage(ctx, tx, r.provider.Name, r.account, r.usage, false); err != nil {
+		if err := r.purse.note(ctx, tx); err != nil {
 			return err
 		}
 		e, ok := errors.AsType[*providers.Error](cause)
-		if !ok || e.Kind != providers.RateLimited && e.Kind != providers.QuotaExhausted || e.RetryAt.IsZero() {
+		if !ok || e.Status == 0 || e.Kind != providers.RateLimited && e.Kind != providers.QuotaExhausted || e.RetryAt.IsZero() {
 			return nil
 		}
 		code, _ := words.FromKind(string(e.Kind))
-		_, err := r.store.BlockAccount(ctx, tx, r.provider.Name, r.account, max(time.Until(e.RetryAt), time.Second), string(code), r.answered)
+		_, err := r.store.BlockAccount(ctx, tx, r.purse.key, max(time.Until(e.RetryAt), time.Second), string(code), r.purse.answered)
 		return err
 	})
 	if err != nil {
@@ -162,30 +145,13 @@ func (r *reader) read(ctx context.Context, call func(ctx context.Context, source
 }
 
 func (r *reader) readOnce(ctx context.Context, call func(ctx context.Context, source providers.ContactSource) (providers.Observation, error)) (got rules.Read, err error) {
-	if err := r.pace.Wait(ctx); err != nil {
-		return got, err
-	}
 	began := time.Now()
 	got.Begun = r.clock.Now()
-	seen, err := call(ctx, r.source)
+	seen, err := call(providers.WithPayer(ctx, r.purse), r.source)
 	got.Done = r.clock.Now()
 	r.took += time.Since(began)
-	r.learn(seen.Usage, err == nil)
+	r.purse.learn(seen.Usage, err == nil)
 	return got, err
-}
-
-func (r *reader) learn(u providers.Usage, answered bool) {
-	r.answered = r.answered || answered
-	if u.BurstLimit != nil {
-		r.usage.BurstLimit, r.usage.BurstWindow = u.BurstLimit, u.BurstWindow
-	}
-	if u.DailyLimit != nil {
-		r.usage.DailyLimit = u.DailyLimit
-	}
-	if u.DailyRemaining != nil {
-		r.usage.DailyRemaining = u.DailyRemaining
-	}
-	r.usage.Spent += u.Spent
 }
 
 // list reads a page.

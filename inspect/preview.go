@@ -102,9 +102,9 @@ type survey struct {
 
 // price is what reading costs, by what it cost just now.
 func (s *survey) price(read func() error) (calls, cost int64, err error) {
-	calls, cost = s.spentCalls(), s.usage.Spent
+	calls, cost = s.spentCalls(), s.purse.usage.Spent
 	err = read()
-	return s.spentCalls() - calls, s.usage.Spent - cost, err
+	return s.spentCalls() - calls, s.purse.usage.Spent - cost, err
 }
 
 // full surveys a sweep: the provider's count before and after it, the walk, and the list of deletions.
@@ -369,9 +369,9 @@ func (s *survey) seconds() int64 {
 		return 0
 	}
 	each := s.took / time.Duration(made)
-	switch limit := s.usage.BurstLimit; {
-	case limit != nil && *limit > 0 && s.usage.BurstWindow > 0:
-		each = max(each, time.Duration(float64(s.usage.BurstWindow)/(share*float64(*limit))))
+	switch limit := s.purse.usage.BurstLimit; {
+	case limit != nil && *limit > 0 && s.purse.usage.BurstWindow > 0:
+		each = max(each, time.Duration(float64(s.purse.usage.BurstWindow)/(share*float64(*limit))))
 	case s.provider.Limits.RequestsPerSecond > 0:
 		each = max(each, time.Duration(float64(time.Second)/s.provider.Limits.RequestsPerSecond))
 	}
@@ -382,13 +382,7 @@ func (s *survey) quota() *Quota {
 	if s.cost == 0 {
 		return nil
 	}
-	q := &Quota{Cost: s.cost, Limit: s.usage.DailyLimit, Remaining: s.usage.DailyRemaining}
-	if q.Limit == nil {
-		q.Limit = s.budget.DailyLimit
-	}
-	if q.Remaining == nil {
-		q.Remaining = s.budget.DailyRemaining
-	}
+	q := &Quota{Cost: s.cost, Limit: s.purse.usage.DailyLimit, Remaining: s.purse.usage.DailyRemaining}
 	if q.Limit != nil && *q.Limit > 0 {
 		percent := math.Round(float64(q.Cost)/float64(*q.Limit)*1000) / 10
 		q.Percent = &percent

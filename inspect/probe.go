@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -35,19 +34,20 @@ func (i *Inspector) Probe(ctx context.Context, provider string, account provider
 	if closer, ok := source.(io.Closer); ok {
 		defer func() { _ = closer.Close() }()
 	}
-	r := &reader{Inspector: i, provider: p, account: account.ExternalID}
-	defer r.noteProbe(ctx)
+	purse := newPurse(i.store, p, account.ExternalID)
+	defer i.noteProbe(ctx, purse)
+	ctx = providers.WithPayer(ctx, purse)
 	var req providers.ListRequest
 	if planner, ok := source.(providers.SweepPlanner); ok {
 		plan, seen, err := planner.PlanSweep(ctx, 0)
-		r.learn(seen.Usage, err == nil)
+		purse.learn(seen.Usage, err == nil)
 		if err != nil {
 			return f, err
 		}
 		req.Cursor = plan.Sample
 	}
 	page, err := source.ListContacts(ctx, req)
-	r.learn(page.Usage, err == nil)
+	purse.learn(page.Usage, err == nil)
 	if err != nil {
 		return f, err
 	}
@@ -57,7 +57,7 @@ func (i *Inspector) Probe(ctx context.Context, provider string, account provider
 		return f, nil
 	}
 	n, seen, err := counter.CountContacts(ctx)
-	r.learn(seen.Usage, err == nil)
+	purse.learn(seen.Usage, err == nil)
 	if err != nil { // the page was read, which is what counts
 		return f, nil //nolint:nilerr // the same
 	}
@@ -65,14 +65,13 @@ func (i *Inspector) Probe(ctx context.Context, provider string, account provider
 }
 
 // noteProbe counts what a probe has cost.
-func (r *reader) noteProbe(ctx context.Context) {
-	if !r.answered || r.account == "" {
+func (i *Inspector) noteProbe(ctx context.Context, p *purse) {
+	if !p.used {
 		return
 	}
-	err := r.store.Tx(context.WithoutCancel(ctx), func(tx pgx.Tx) error {
-		return r.store.NoteUsage(ctx, tx, r.provider.Name, r.account, r.usage, false)
-	})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		r.log.Warn().Err(err).Str("provider", r.provider.Name).Msg("what a probe has cost could not be noted")
+	ctx = context.WithoutCancel(ctx)
+	err := i.store.Tx(ctx, func(tx pgx.Tx) error { return p.note(ctx, tx) })
+	if err != nil {
+		i.log.Warn().Err(err).Str("provider", p.key.Provider).Msg("what a probe has cost could not be noted")
 	}
 }
