@@ -46,7 +46,7 @@ func (p *purse) Pay(ctx context.Context, price int64) error {
 		if rps := p.limits.RequestsPerSecond; rps > 0 {
 			payment.Calls, payment.Window = max(int64(rps*paceWindow.Seconds()), 1), paceWindow
 		}
-		refused, err := p.store.Pay(ctx, p.key, payment)
+		refused, _, err := p.store.Pay(ctx, p.key, payment)
 		if err != nil {
 			return err
 		}

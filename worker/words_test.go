@@ -201,7 +201,7 @@ func variantsOf(kind providers.ErrorKind) []string {
 // passedOn are expressions that carry what another place has said.
 func passedOn() []string {
 	return []string{
-		"string(code)", "code", "budget.Reason", "w.Reason", "string(e.Kind)", "end.Code", "found.Code", "r.Variant",
+		"string(code)", "code", "budget.Reason", "refused.Reason", "w.Reason", "string(e.Kind)", "end.Code", "found.Code", "r.Variant",
 	}
 }
 
