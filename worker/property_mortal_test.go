@@ -1,0 +1,180 @@
+//go:build unix
+
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/rs/zerolog"
+
+	"example.com/enlace/store"
+	"example.com/enlace/store/vault"
+	"example.com/enlace/worker"
+)
+
+// lifeline are the connections of a worker to the world. Once it is cut, nothing that the worker still does reaches
+// anybody, as if its process had been killed: the database ends its transactions, a request under way stays with the
+// provider, and neither learns why.
+type lifeline struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+	dead bool
+}
+
+var errDead = errors.New("the process is dead")
+
+// guard watches over the connections of a dialer.
+func (l *lifeline) guard(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.dead {
+			_ = conn.Close()
+			return nil, errDead
+		}
+		l.open[conn] = true
+		return &guarded{conn, l}, nil
+	}
+}
+
+func (l *lifeline) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+	for conn := range l.open {
+		_ = conn.Close()
+	}
+}
+
+func (l *lifeline) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+type guarded struct {
+	net.Conn
+
+	line *lifeline
+}
+
+func (g *guarded) Close() error {
+	g.line.mu.Lock()
+	defer g.line.mu.Unlock()
+	delete(g.line.open, g.Conn)
+	return g.Conn.Close()
+}
+
+// mortal is a worker inside the test's process that can be killed.
+type mortal struct {
+	line   *lifeline
+	pool   *pgxpool.Pool
+	vault  *vault.Vault
+	worker *worker.Worker
+	client *http.Client
+
+	mu     sync.Mutex
+	doom   place // where it dies
+	passes int   // after so many
+}
+
+// corpses are the killed workers of all sequences: what is left of them ends by itself.
+var corpses sync.WaitGroup //nolint:gochecknoglobals // of the test binary
+
+// newMortal starts a worker as cmd/enlace does.
+func newMortal(ctx context.Context, s *story, name string, doom place, passes int) (*mortal, error) {
+	m := &mortal{line: &lifeline{open: map[net.Conn]bool{}}, doom: doom, passes: passes}
+	cfg, err := pgxpool.ParseConfig(s.dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns = 8
+	cfg.ConnConfig.Tracer = &fate{out: io.Discard, seen: m.pass, idle: short().Idle}
+	cfg.ConnConfig.DialFunc = m.line.guard((&net.Dialer{}).DialContext)
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.ConnConfig.RuntimeParams["application_name"] = name
+	if m.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{DialContext: m.line.guard((&net.Dialer{}).DialContext), ResponseHeaderTimeout: 2 * time.Second}
+	m.client = &http.Client{Transport: &fatefulTransport{transport, &fate{out: io.Discard, seen: m.pass}}}
+	keys, err := vault.NewKeyring(key)
+	if err != nil {
+		return nil, err
+	}
+	st := store.New(m.pool, store.WithLease(short().Lease))
+	list := s.remote.providers(m.client)
+	m.vault = vault.New(st, keys, list, vault.Options{
+		Transport: m.client.Transport, Log: zerolog.Nop(), Lease: 1200 * time.Millisecond, Wait: time.Second, Exchange: 2 * time.Second, Doubt: 100 * time.Millisecond,
+		AskAgain: 50 * time.Millisecond, Rest: time.Millisecond, Echo: time.Millisecond, Poll: 20 * time.Millisecond, Request: 5 * time.Second,
+	})
+	spans := quick()
+	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 200*time.Millisecond
+	spans.Settle, spans.Backoff, spans.Blocked, spans.Check = 30*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond, time.Second
+	m.worker, err = worker.New(worker.Options{
+		Driver: riverpgxv5.New(m.pool), Store: st, Vault: m.vault, Providers: list, Log: s.log, Workers: 4, Spans: spans, PublicURL: s.public,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.worker.Start(ctx); err != nil {
+		m.worker = nil
+		return m, err
+	}
+	return m, nil
+}
+
+// pass ends the worker at the place of its doom.
+func (m *mortal) pass(p place) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p != m.doom {
+		return
+	}
+	if m.passes--; m.passes <= 0 {
+		m.line.cut()
+	}
+}
+
+// kill ends it at once. What is left of it ends later.
+func (m *mortal) kill() {
+	m.line.cut()
+	corpses.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if m.worker != nil {
+			_ = m.worker.Stop(ctx)
+		}
+		_ = m.vault.Close(ctx)
+		m.pool.Close()
+	})
+}
+
+// stop lets it finish its pages.
+func (m *mortal) stop() error {
+	if m.line.isCut() {
+		m.kill()
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	err := m.worker.Stop(ctx)
+	if m.line.isCut() { // it died on the way
+		err = nil
+	}
+	err = errors.Join(err, m.vault.Close(ctx))
+	m.pool.Close()
+	return err
+}
