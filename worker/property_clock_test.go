@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // clockwork gives a database a clock that a test moves: functions of the same names come first in the search path, and
@@ -54,7 +54,10 @@ func installClock(ctx context.Context, dsn string) error {
 }
 
 // moveClock sets the database's clock on, or back.
-func moveClock(ctx context.Context, pool *pgxpool.Pool, d time.Duration) error {
-	_, err := pool.Exec(ctx, `UPDATE clockwork.skew SET ahead = ahead + $1::interval`, d)
+func moveClock(ctx context.Context, db interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}, d time.Duration,
+) error {
+	_, err := db.Exec(ctx, `UPDATE clockwork.skew SET ahead = ahead + $1::interval`, d)
 	return err
 }

@@ -26,7 +26,11 @@ import (
 type lifeline struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
-	dead bool
+	gone chan struct{} // closed when it is cut
+}
+
+func newLifeline() *lifeline {
+	return &lifeline{open: map[net.Conn]bool{}, gone: make(chan struct{})}
 }
 
 var errDead = errors.New("the process is dead")
@@ -40,7 +44,7 @@ func (l *lifeline) guard(dial func(ctx context.Context, network, addr string) (n
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.dead {
+		if l.isCut() {
 			_ = conn.Close()
 			return nil, errDead
 		}
@@ -52,16 +56,22 @@ func (l *lifeline) guard(dial func(ctx context.Context, network, addr string) (n
 func (l *lifeline) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dead = true
+	if l.isCut() {
+		return
+	}
+	close(l.gone)
 	for conn := range l.open {
 		_ = conn.Close()
 	}
 }
 
 func (l *lifeline) isCut() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dead
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 type guarded struct {
@@ -95,12 +105,12 @@ var corpses sync.WaitGroup //nolint:gochecknoglobals // of the test binary
 
 // newMortal starts a worker as cmd/enlace does.
 func newMortal(ctx context.Context, s *story, name string, doom place, passes int) (*mortal, error) {
-	m := &mortal{line: &lifeline{open: map[net.Conn]bool{}}, doom: doom, passes: passes}
+	m := &mortal{line: newLifeline(), doom: doom, passes: passes}
 	cfg, err := pgxpool.ParseConfig(s.dsn)
 	if err != nil {
 		return nil, err
 	}
-	cfg.MaxConns = 8
+	cfg.MaxConns = 5
 	cfg.ConnConfig.Tracer = &fate{out: io.Discard, seen: m.pass, idle: short().Idle}
 	cfg.ConnConfig.DialFunc = m.line.guard((&net.Dialer{}).DialContext)
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
@@ -121,10 +131,11 @@ func newMortal(ctx context.Context, s *story, name string, doom place, passes in
 		AskAgain: 50 * time.Millisecond, Rest: time.Millisecond, Echo: time.Millisecond, Poll: 20 * time.Millisecond, Request: 5 * time.Second,
 	})
 	spans := quick()
-	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 200*time.Millisecond
+	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	spans.Look, spans.Subscribe = 300*time.Millisecond, 300*time.Millisecond
 	spans.Settle, spans.Backoff, spans.Blocked, spans.Check = 30*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond, time.Second
 	m.worker, err = worker.New(worker.Options{
-		Driver: riverpgxv5.New(m.pool), Store: st, Vault: m.vault, Providers: list, Log: s.log, Workers: 4, Spans: spans, PublicURL: s.public,
+		Driver: riverpgxv5.New(m.pool), Store: st, Vault: m.vault, Providers: list, Log: s.log, Workers: 2, Spans: spans, PublicURL: s.public,
 	})
 	if err != nil {
 		return nil, err
@@ -154,25 +165,33 @@ func (m *mortal) kill() {
 	corpses.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if m.worker != nil {
-			_ = m.worker.Stop(ctx)
-		}
-		_ = m.vault.Close(ctx)
-		m.pool.Close()
+		_ = m.end(ctx)
 	})
 }
 
-// stop lets it finish its pages.
+// stop lets it finish its pages, unless it dies on the way.
 func (m *mortal) stop() error {
-	if m.line.isCut() {
-		m.kill()
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	corpses.Go(func() {
+		defer cancel()
+		ended <- m.end(ctx)
+	})
+	select {
+	case err := <-ended:
+		if m.line.isCut() {
+			return nil
+		}
+		return err
+	case <-m.line.gone:
+		cancel()
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	err := m.worker.Stop(ctx)
-	if m.line.isCut() { // it died on the way
-		err = nil
+}
+
+func (m *mortal) end(ctx context.Context) (err error) {
+	if m.worker != nil {
+		err = m.worker.Stop(ctx)
 	}
 	err = errors.Join(err, m.vault.Close(ctx))
 	m.pool.Close()

@@ -188,7 +188,7 @@ func planned(seed uint64) sequence {
 	for _, o := range list {
 		sum += o.weight
 	}
-	for range 5 + r.IntN(25) {
+	for range 5 + r.IntN(20) {
 		at := r.IntN(sum)
 		i := 0
 		for ; at >= list[i].weight; i++ {

@@ -73,7 +73,7 @@ func (s *story) take(ctx context.Context, p step) error {
 	case "let it work for":
 		pause(ctx, p.d)
 	case "wait until all is done":
-		return s.await(ctx, 1500*time.Millisecond)
+		return s.await(ctx, time.Second)
 	default:
 		return errors.New("nobody knows how to " + p.do)
 	}

@@ -61,7 +61,7 @@ func tell(t *testing.T, plan sequence) (err error) {
 	if os.Getenv("ENLACE_TEST_LOG") != "" {
 		s.log = zerolog.New(zerolog.NewTestWriter(t)).With().Timestamp().Logger()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	close, err := s.open(ctx, t)
 	defer close()
@@ -73,10 +73,16 @@ func tell(t *testing.T, plan sequence) (err error) {
 			return fmt.Errorf("before step %d: %w", i+1, err)
 		}
 		s.log.Info().Msgf("step %d: %v", i+1, step)
+		bx := time.Now()
 		if err := s.take(ctx, step); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
+		if time.Since(bx) > time.Second {
+			t.Logf("SLOW %v %v", step, time.Since(bx))
+		}
 	}
+	bx := time.Now()
+	defer func() { t.Logf("SLOW settle %v", time.Since(bx)) }()
 	if err := s.settle(ctx); err != nil {
 		return errors.Join(err, s.show(ctx))
 	}
@@ -96,7 +102,7 @@ func (s *story) open(ctx context.Context, t *testing.T) (close func(), err error
 	if err := installClock(ctx, s.dsn); err != nil {
 		return close, err
 	}
-	if s.pool, err = store.Open(ctx, s.dsn, store.PoolOptions{MaxConns: 6, Name: rightClock + " test"}); err != nil {
+	if s.pool, err = store.Open(ctx, s.dsn, store.PoolOptions{MaxConns: 3, Name: rightClock + " test"}); err != nil {
 		return close, err
 	}
 	undo = append(undo, s.pool.Close)
