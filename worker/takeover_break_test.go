@@ -191,6 +191,24 @@ func (w *watched) jobState(t *testing.T, run uuid.UUID) string {
 	return one[string](t, w, `SELECT j.state::text FROM integration_sync_logs r JOIN river.river_job j ON j.id = r.job_id WHERE r.id = $1`, run)
 }
 
+// TestTheScheduleOutlivesAWorker: a worker that dies within a round of the schedule leaves a running row behind, and no
+// other round begins beside it. It is ended like a lost run's job, not minutes later.
+func TestTheScheduleOutlivesAWorker(t *testing.T) {
+	t.Parallel()
+
+	w := newWatched(t, 1, 1)
+	round, err := w.worker.Jobs().River().Insert(t.Context(), jobs.ScheduleArgs{}, nil)
+	require.NoError(t, err)
+	w.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}' WHERE id = $1`, round.Job.ID)
+	w.exec(t, `UPDATE integrations SET next_sync_at = now()`)
+	times := short()
+	times.Spans.Schedule = 200 * time.Millisecond
+	w.engine(t, engineOptions{times: times})
+	w.wait(t, patience, "what was due has been synced", `SELECT EXISTS (SELECT FROM integration_sync_logs WHERE requested_by = 'schedule' AND status = 'completed')`)
+	require.Equal(t, "discarded", one[string](t, w, `SELECT state::text FROM river.river_job WHERE id = $1`, round.Job.ID))
+	w.requireWhole(t)
+}
+
 // TestPanickingSlice: River gives a job up whose every attempt panics. The run then fails, and its follower starts.
 func TestPanickingSlice(t *testing.T) {
 	t.Parallel()
