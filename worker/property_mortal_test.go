@@ -134,6 +134,7 @@ func newMortal(ctx context.Context, s *story, name string, doom place, passes in
 	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 	spans.Look, spans.Subscribe = 300*time.Millisecond, 300*time.Millisecond
 	spans.Settle, spans.Backoff, spans.Blocked, spans.Check = 30*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond, time.Second
+	spans.Probe = 200 * time.Millisecond
 	m.worker, err = worker.New(worker.Options{
 		Driver: riverpgxv5.New(m.pool), Store: st, Vault: m.vault, Providers: list, Log: s.log, Workers: 2, Spans: spans, PublicURL: s.public,
 	})

@@ -18,13 +18,16 @@ import (
 
 // cutShort are the waits that would take longer than a moment: what they wait for has come.
 var cutShort = []string{ //nolint:gochecknoglobals // a constant table
-	`UPDATE rate_budgets SET blocked_until = NULL WHERE blocked_until > clock_timestamp() + interval '300 ms'`,
+	`UPDATE rate_budgets SET blocked_until = NULL, daily_resets_at = now()`,
 	`UPDATE pending_changes SET due_at = clock_timestamp() WHERE due_at > clock_timestamp() + interval '300 ms'`,
 	`WITH q AS (UPDATE change_queues SET waiting_until = NULL WHERE waiting_until > clock_timestamp() + interval '300 ms' RETURNING job_id)
 		UPDATE river.river_job j SET state = 'available', scheduled_at = now() FROM q WHERE j.id = q.job_id AND j.state IN ('available', 'scheduled')`,
 }
 
-const runWaits = `SELECT EXISTS (SELECT FROM integration_sync_logs WHERE status IN ('pending', 'in_progress') AND waiting_until > clock_timestamp() + interval '300 ms')`
+const workWaits = `
+SELECT EXISTS (SELECT FROM integration_sync_logs WHERE status IN ('pending', 'in_progress') AND waiting_until > clock_timestamp() + interval '300 ms')
+    OR EXISTS (SELECT FROM pending_changes WHERE due_at > clock_timestamp() + interval '300 ms')
+    OR EXISTS (SELECT FROM change_queues WHERE waiting_until > clock_timestamp() + interval '300 ms')`
 
 // await waits until nothing is left to do, at most so long, and cuts waits short.
 func (s *story) await(ctx context.Context, limit time.Duration) error {
@@ -49,14 +52,14 @@ func (s *story) done(ctx context.Context, limit time.Duration) (done bool, err e
 }
 
 func (s *story) hurry(ctx context.Context) error {
+	var waits bool
+	if err := s.pool.QueryRow(ctx, workWaits).Scan(&waits); err != nil || !waits {
+		return err
+	}
 	for _, sql := range cutShort {
 		if _, err := s.pool.Exec(ctx, sql); err != nil {
 			return err
 		}
-	}
-	var waits bool
-	if err := s.pool.QueryRow(ctx, runWaits).Scan(&waits); err != nil || !waits {
-		return err
 	}
 	_, err := s.store.WakeRun(ctx, s.id)
 	return err

@@ -185,7 +185,7 @@ func (s *story) startWorker(ctx context.Context) error {
 	return nil
 }
 
-// endWorker ends the oldest worker, and lets another one lead at once: River would take 15 s to see that its leader is gone.
+// endWorker ends the oldest worker.
 func (s *story) endWorker(ctx context.Context, end func(*mortal) error) error {
 	if len(s.alive) == 0 {
 		return nil
@@ -193,8 +193,24 @@ func (s *story) endWorker(ctx context.Context, end func(*mortal) error) error {
 	m := s.alive[0]
 	s.alive = s.alive[1:]
 	err := end(m)
-	_, leaderErr := s.pool.Exec(ctx, `DELETE FROM river.river_leader WHERE leader_id = $1`, m.worker.Jobs().River().ID())
-	return errors.Join(err, leaderErr)
+	return errors.Join(err, s.hasten(ctx, m))
+}
+
+// hasten does at once what River does minutes after a worker's death: another one leads, and its rescuer takes up the rounds
+// that the dead one was in the midst of.
+func (s *story) hasten(ctx context.Context, m *mortal) error {
+	if m.worker == nil {
+		return nil
+	}
+	for _, sql := range []string{
+		`DELETE FROM river.river_leader WHERE leader_id = $1`,
+		`UPDATE river.river_job SET state = 'available' WHERE state = 'running' AND kind IN ('webhook_subscribe', 'token_refresh', 'retain') AND attempted_by[cardinality(attempted_by)] = $1`,
+	} {
+		if _, err := s.pool.Exec(ctx, sql, m.worker.Jobs().River().ID()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tend replaces workers that have died.
