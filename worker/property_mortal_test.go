@@ -160,14 +160,15 @@ func (m *mortal) pass(p place) {
 	}
 }
 
-// kill ends it at once. What is left of it ends later.
-func (m *mortal) kill() {
+// kill ends it at once. What is left of it ends later; the error is always nil.
+func (m *mortal) kill() error {
 	m.line.cut()
 	corpses.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = m.end(ctx)
 	})
+	return nil
 }
 
 // stop lets it finish its pages, unless it dies on the way.

@@ -63,7 +63,7 @@ func (s *story) take(ctx context.Context, p step) error {
 	case "answers take long":
 		return s.remote.configure(func(c common) { *c.latency = 5 + p.n%40 })
 	case "kill a worker":
-		return errors.Join(s.endWorker(ctx, func(m *mortal) error { m.kill(); return nil }), s.startWorker(ctx))
+		return errors.Join(s.endWorker(ctx, (*mortal).kill), s.startWorker(ctx))
 	case "stop a worker":
 		return errors.Join(s.endWorker(ctx, (*mortal).stop), s.startWorker(ctx))
 	case "start a worker":

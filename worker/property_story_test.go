@@ -42,6 +42,8 @@ type story struct {
 	remote remote
 	public string
 
+	undo []func()
+
 	tenant, id uuid.UUID
 	alive      []*mortal
 	started    int
@@ -61,11 +63,10 @@ func tell(t *testing.T, plan sequence) (err error) {
 	if os.Getenv("ENLACE_TEST_LOG") != "" {
 		s.log = zerolog.New(zerolog.NewTestWriter(t)).With().Timestamp().Logger()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
-	close, err := s.open(ctx, t)
-	defer close()
-	if err != nil {
+	defer s.close()
+	if err := s.open(ctx, t); err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
 	for i, step := range s.steps {
@@ -73,85 +74,88 @@ func tell(t *testing.T, plan sequence) (err error) {
 			return fmt.Errorf("before step %d: %w", i+1, err)
 		}
 		s.log.Info().Msgf("step %d: %v", i+1, step)
-		bx := time.Now()
 		if err := s.take(ctx, step); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
-		if time.Since(bx) > time.Second {
-			t.Logf("SLOW %v %v", step, time.Since(bx))
-		}
 	}
-	bx := time.Now()
-	defer func() { t.Logf("SLOW settle %v", time.Since(bx)) }()
 	if err := s.settle(ctx); err != nil {
 		return errors.Join(err, s.show(ctx))
 	}
 	return nil
 }
 
-// open makes the world. What it returns takes it down again.
-func (s *story) open(ctx context.Context, t *testing.T) (close func(), err error) {
+// longest bounds a story on a machine that is busy with other things.
+const longest = 5 * time.Minute
+
+// open makes the world, with one worker.
+func (s *story) open(ctx context.Context, t *testing.T) (err error) {
 	t.Helper()
-	var undo []func()
-	close = func() {
-		for i := range undo {
-			undo[len(undo)-1-i]()
-		}
-	}
 	s.dsn = storetest.URL(t)
 	if err := installClock(ctx, s.dsn); err != nil {
-		return close, err
+		return err
 	}
 	if s.pool, err = store.Open(ctx, s.dsn, store.PoolOptions{MaxConns: 3, Name: rightClock + " test"}); err != nil {
-		return close, err
+		return err
 	}
-	undo = append(undo, s.pool.Close)
+	s.undo = append(s.undo, s.pool.Close)
 	if err := moveClock(ctx, s.pool, s.workers); err != nil {
-		return close, err
+		return err
 	}
 	if _, err := s.pool.Exec(ctx, watch); err != nil {
-		return close, err
+		return err
 	}
 	s.store = store.New(s.pool, store.WithLease(short().Lease))
+	river, err := jobs.InsertOnly(riverpgxv5.New(s.pool), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	s.jobs = jobs.New(river, s.store)
+	if err := s.openProvider(); err != nil {
+		return err
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	return s.startWorker(ctx)
+}
 
+// openProvider makes the provider, and what it notifies.
+func (s *story) openProvider() (err error) {
 	front := http.NewServeMux()
+	front.Handle("POST /webhooks/{provider}", s.receiver())
+	front.Handle("POST /webhooks/{provider}/{channel}", s.receiver())
 	hooks := httptest.NewServer(front)
 	s.public = hooks.URL
 	s.box = sandbox.New(sandbox.Config{Contacts: s.contacts, Companies: 1, Seed: s.seed})
 	s.box.Advance(s.workers + s.sequence.remote)
 	server := httptest.NewServer(s.box.Handler())
 	s.box.SetBaseURL(server.URL)
-	undo = append(undo, hooks.Close, server.Close, server.CloseClientConnections, s.box.Close)
+	s.undo = append(s.undo, hooks.Close, server.Close, server.CloseClientConnections, s.box.Close)
 
 	if s.remote, err = newRemote(s.provider, s.box, server.URL, hooks.URL+"/webhooks/hubspot"); err != nil {
-		return close, err
+		return err
 	}
 	if err := s.remote.configure(func(c common) { *c.page = s.page }); err != nil {
-		return close, err
+		return err
 	}
 	s.list = s.remote.providers(&http.Client{})
 	keys, err := vault.NewKeyring(key)
 	if err != nil {
-		return close, err
+		return err
 	}
 	s.vault = vault.New(s.store, keys, s.list, vault.Options{Log: zerolog.Nop()})
-	undo = append(undo, func() { _ = s.vault.Close(context.Background()) })
-	river, err := jobs.InsertOnly(riverpgxv5.New(s.pool), slog.New(slog.DiscardHandler))
-	if err != nil {
-		return close, err
+	s.undo = append(s.undo, func() { _ = s.vault.Close(context.Background()) })
+	return nil
+}
+
+// close takes the world down, the workers first.
+func (s *story) close() {
+	for _, m := range s.alive {
+		_ = m.kill()
 	}
-	s.jobs = jobs.New(river, s.store)
-	front.Handle("POST /webhooks/{provider}", s.receiver())
-	front.Handle("POST /webhooks/{provider}/{channel}", s.receiver())
-	undo = append(undo, func() {
-		for _, m := range s.alive {
-			m.kill()
-		}
-	})
-	if err := s.connect(ctx); err != nil {
-		return close, err
+	for i := range s.undo {
+		s.undo[len(s.undo)-1-i]()
 	}
-	return close, s.startWorker(ctx)
 }
 
 // connect stores a grant, as the consent does.
@@ -173,11 +177,9 @@ func (s *story) startWorker(ctx context.Context) error {
 	s.doom = ""
 	switch {
 	case m != nil && m.line.isCut(): // on its way up
-		m.kill()
-		return s.startWorker(ctx)
+		return errors.Join(m.kill(), s.startWorker(ctx))
 	case m != nil && err != nil:
-		m.kill()
-		return err
+		return errors.Join(err, m.kill())
 	case err != nil:
 		return err
 	}
@@ -220,10 +222,7 @@ func (s *story) tend(ctx context.Context) error {
 			continue
 		}
 		s.alive[0], s.alive[i] = s.alive[i], s.alive[0]
-		err := s.endWorker(ctx, func(m *mortal) error {
-			m.kill()
-			return nil
-		})
+		err := s.endWorker(ctx, (*mortal).kill)
 		if err != nil {
 			return err
 		}

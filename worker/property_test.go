@@ -31,11 +31,11 @@ func TestRandomSequences(t *testing.T) {
 	began := time.Now()
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
-	for range min(lanes, n) {
+	for range min(lanes, n) { //nolint:paralleltest // the lanes are what is parallel
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n) && failed.Load() < mostReported; i = next.Add(1) - 1 {
 				plan := planned(first + uint64(i))
-				t.Run(fmt.Sprintf("seed %d", plan.seed), func(t *testing.T) { //nolint:paralleltest // the lanes are what is parallel
+				t.Run(fmt.Sprintf("seed %d", plan.seed), func(t *testing.T) {
 					if err := tell(t, plan); err != nil {
 						report(t, plan, err, failed.Add(1) == 1)
 					}
