@@ -131,8 +131,8 @@ func newMortal(ctx context.Context, s *story, name string, doom place, passes in
 		AskAgain: 50 * time.Millisecond, Rest: time.Millisecond, Echo: time.Millisecond, Poll: 20 * time.Millisecond, Request: 5 * time.Second,
 	})
 	spans := quick()
-	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
-	spans.Look, spans.Subscribe = 300*time.Millisecond, 300*time.Millisecond
+	spans.Slice, spans.Turn, spans.Renew, spans.Schedule = 150*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 400*time.Millisecond
+	spans.Look, spans.Subscribe = 400*time.Millisecond, 400*time.Millisecond
 	spans.Settle, spans.Backoff, spans.Blocked, spans.Check = 30*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond, time.Second
 	spans.Probe = 200 * time.Millisecond
 	m.worker, err = worker.New(worker.Options{

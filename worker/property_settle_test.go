@@ -66,7 +66,7 @@ func (s *story) hurry(ctx context.Context) error {
 }
 
 // patient is how long the last part of a story may take before something counts as stuck.
-const patient = 40 * time.Second
+const patient = 90 * time.Second
 
 // settle is the quiet end: no more faults, a person reconnects what needs it, the look-back passes, and the schedule starts
 // what is due, which is a sweep. Then everything must be right.

@@ -85,7 +85,7 @@ func tell(t *testing.T, plan sequence) (err error) {
 }
 
 // longest bounds a story on a machine that is busy with other things.
-const longest = 5 * time.Minute
+const longest = 8 * time.Minute
 
 // open makes the world, with one worker.
 func (s *story) open(ctx context.Context, t *testing.T) (err error) {
