@@ -133,6 +133,20 @@ func (s *Store) WakeLate(ctx context.Context) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
+// wakeRounds is for jobs that are inserted for now: River takes that from the clock of whoever inserts them.
+const wakeRounds = `
+UPDATE river.river_job SET state = 'available', scheduled_at = now()
+WHERE kind = ANY ($1) AND state IN ('available', 'scheduled') AND scheduled_at > now() + interval '5 s'`
+
+// WakeRounds pulls back jobs of kinds that never wait, and returns how many.
+func (s *Store) WakeRounds(ctx context.Context, kinds ...string) (int64, error) {
+	tag, err := s.pool.Exec(ctx, wakeRounds, kinds)
+	if err != nil {
+		return 0, fmt.Errorf("wake late rounds: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 const wakeRun = `
 UPDATE integration_sync_logs SET waiting_until = NULL, waiting_reason = 'queued', updated_at = clock_timestamp()
 WHERE integration_id = $1 AND status IN ('pending', 'in_progress') AND after_run_id IS NULL AND waiting_until > clock_timestamp()

@@ -91,9 +91,6 @@ func (s *story) settle(ctx context.Context) error {
 	if done, err := s.done(ctx, patient); err != nil || !done {
 		return errors.Join(errors.New("something is stuck once all is well again"), err)
 	}
-	if err := s.reactivate(ctx); err != nil { // a refusal from before may have been believed meanwhile
-		return err
-	}
 	if s.honest {
 		if err := s.incrementalFindsAll(ctx); err != nil {
 			return err
@@ -122,11 +119,11 @@ func (s *story) reactivate(ctx context.Context) error {
 			return err
 		}
 	}
-	if in.Status == store.NeedsReauth {
-		if !s.mayNeedReauth() {
-			return fmt.Errorf("a person has to reconnect, without cause: %s", value(in.StatusReason))
-		}
+	switch {
+	case s.mayNeedReauth(): // also before anybody has noticed
 		return s.connect(ctx)
+	case in.Status == store.NeedsReauth:
+		return fmt.Errorf("a person has to reconnect, without cause: %s", value(in.StatusReason))
 	}
 	return nil
 }

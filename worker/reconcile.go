@@ -58,6 +58,11 @@ func (e *engine) look(ctx context.Context) {
 	} else if n > 0 {
 		e.Log.Info().Msg("ended a round of the schedule whose worker is lost")
 	}
+	if n, err := e.Store.WakeRounds(ctx, jobs.Rounds()...); err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Msg("could not wake late rounds")
+	} else if n > 0 {
+		e.Log.Warn().Int64("jobs", n).Msg("woke rounds that were to begin later; the clock of who has queued them is wrong")
+	}
 	if n, err := e.Store.WakeLate(ctx); err != nil && ctx.Err() == nil {
 		e.Log.Warn().Err(err).Msg("could not wake late jobs")
 	} else if n > 0 {

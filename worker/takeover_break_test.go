@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/jobs"
@@ -156,6 +157,27 @@ func TestWrongClock(t *testing.T) {
 	w.waitAllEnded(t)
 	w.requireWhole(t)
 	require.False(t, one[time.Time](t, w, `SELECT started_at FROM integration_sync_logs WHERE integration_id = $1`, waits).Before(until), "a wait was cut short")
+}
+
+// TestWrongClockOfRounds: who queues a round, or leaves changed records to the next slice, with a clock three minutes ahead
+// delays neither the schedule nor the inbox nor the records for as long.
+func TestWrongClockOfRounds(t *testing.T) {
+	t.Parallel()
+
+	w := newWatched(t, 1, 1)
+	ahead := &river.InsertOpts{ScheduledAt: time.Now().Add(3 * time.Minute)}
+	for _, args := range []river.JobArgs{jobs.ScheduleArgs{}, jobs.InboxArgs{}} {
+		_, err := w.worker.Jobs().River().Insert(t.Context(), args, ahead)
+		require.NoError(t, err)
+	}
+	read, err := w.worker.Jobs().River().Insert(t.Context(), jobs.ChangesArgs{IntegrationID: w.id}, ahead)
+	require.NoError(t, err)
+	w.exec(t, `INSERT INTO change_queues (integration_id, job_id) VALUES ($1, $2)`, w.id, read.Job.ID)
+	w.exec(t, `INSERT INTO pending_changes (integration_id, external_id, deleted, first_noted_at, last_noted_at, due_at) VALUES ($1, '1', false, now(), now(), now())`, w.id)
+	w.exec(t, `UPDATE integrations SET next_sync_at = now()`)
+	w.engine(t, engineOptions{times: short()})
+	w.wait(t, patience, "what was due has been synced, and what has changed read", `SELECT EXISTS (SELECT FROM integration_sync_logs WHERE requested_by = 'schedule'
+		AND status = 'completed') AND NOT EXISTS (SELECT FROM pending_changes) AND NOT EXISTS (SELECT FROM river.river_job WHERE kind = 'webhook_inbox' AND finalized_at IS NULL)`)
 }
 
 // TestJobsThatEndWithoutTheirRun: River gives a job up after its last attempt, and the run fails. A late nil has completed
