@@ -110,7 +110,7 @@ func (s *story) open(ctx context.Context, t *testing.T) (err error) {
 		return err
 	}
 	s.jobs = jobs.New(river, s.store)
-	if err := s.openProvider(); err != nil {
+	if err := s.openProvider(); err != nil { //nolint:contextcheck // the provider outlives the call
 		return err
 	}
 	if err := s.connect(ctx); err != nil {
@@ -177,9 +177,9 @@ func (s *story) startWorker(ctx context.Context) error {
 	s.doom = ""
 	switch {
 	case m != nil && m.line.isCut(): // on its way up
-		return errors.Join(m.kill(), s.startWorker(ctx))
+		return errors.Join(m.kill(), s.startWorker(ctx)) //nolint:contextcheck // the dead have no time limit
 	case m != nil && err != nil:
-		return errors.Join(err, m.kill())
+		return errors.Join(err, m.kill()) //nolint:contextcheck // the same
 	case err != nil:
 		return err
 	}
