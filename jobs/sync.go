@@ -60,3 +60,8 @@ func (RetainArgs) InsertOpts() river.InsertOpts { return controlOnce() }
 func controlOnce() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueControl, MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByQueue: true, ByState: liveStates()}}
 }
+
+// Rounds are the kinds of jobs that look for what there is to do and never wait themselves.
+func Rounds() []string {
+	return []string{ScheduleArgs{}.Kind(), RefreshArgs{}.Kind(), RetainArgs{}.Kind(), SubscribeArgs{}.Kind(), InboxArgs{}.Kind()}
+}

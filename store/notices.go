@@ -262,12 +262,13 @@ func (s *Store) JudgeQueue(ctx context.Context, tx pgx.Tx, integration uuid.UUID
 	return job, stray, nil
 }
 
-// wakeQueues is like [Store.WakeLate] of runs.
+// wakeQueues is like [Store.WakeLate] of runs. A queue that doesn't wait for anything else waits for what is due first.
 const wakeQueues = `
-UPDATE river.river_job j SET state = 'available', scheduled_at = greatest(now(), q.waiting_until)
-FROM change_queues q
-WHERE j.id = q.job_id AND j.state IN ('available', 'scheduled') AND q.waiting_until IS NOT NULL
-  AND j.scheduled_at > greatest(now(), q.waiting_until) + interval '5 s'`
+UPDATE river.river_job j SET state = 'available', scheduled_at = greatest(now(), q.until)
+FROM (SELECT job_id, coalesce(waiting_until, (SELECT min(due_at) FROM pending_changes p WHERE p.integration_id = c.integration_id)) AS until
+    FROM change_queues c) q
+WHERE j.id = q.job_id AND j.state IN ('available', 'scheduled')
+  AND j.scheduled_at > greatest(now(), q.until) + interval '5 s'`
 
 // WakeLateQueues pulls back jobs that wait longer than their queues say, and returns how many.
 func (s *Store) WakeLateQueues(ctx context.Context) (int64, error) {

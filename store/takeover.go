@@ -107,11 +107,42 @@ func (s *Store) CountLoss(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
 	return nil
 }
 
+// endLost ends a round whose worker is lost. It is unique while it runs, so none begins until then, and River gives it up
+// only minutes later. One that is alive after all goes on, beside the next: the rows that a round takes are its own.
+const endLost = `
+UPDATE river.river_job SET state = 'discarded', finalized_at = clock_timestamp(),
+    errors = array_append(errors, jsonb_build_object('at', now(), 'attempt', attempt, 'error', 'worker lost', 'trace', ''))
+WHERE kind = $1 AND state = 'running' AND attempted_at + $2 < clock_timestamp()`
+
+// EndLost ends the jobs of a kind that take a moment and still run after a lease: nobody works on them any more. It
+// returns how many there were.
+func (s *Store) EndLost(ctx context.Context, kind string) (int64, error) {
+	tag, err := s.pool.Exec(ctx, endLost, kind, s.lease)
+	if err != nil {
+		return 0, fmt.Errorf("end lost jobs: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 // WakeLate pulls back jobs that wait longer than their run says, and returns how many.
 func (s *Store) WakeLate(ctx context.Context) (int64, error) {
 	tag, err := s.pool.Exec(ctx, wake)
 	if err != nil {
 		return 0, fmt.Errorf("wake late jobs: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// wakeRounds is for jobs that are inserted for now: River takes that from the clock of whoever inserts them.
+const wakeRounds = `
+UPDATE river.river_job SET state = 'available', scheduled_at = now()
+WHERE kind = ANY ($1) AND state IN ('available', 'scheduled') AND scheduled_at > now() + interval '5 s'`
+
+// WakeRounds pulls back jobs of kinds that never wait, and returns how many.
+func (s *Store) WakeRounds(ctx context.Context, kinds ...string) (int64, error) {
+	tag, err := s.pool.Exec(ctx, wakeRounds, kinds)
+	if err != nil {
+		return 0, fmt.Errorf("wake late rounds: %w", err)
 	}
 	return tag.RowsAffected(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"example.com/enlace/jobs"
 	"example.com/enlace/store"
 )
 
@@ -52,6 +53,16 @@ func (e *engine) look(ctx context.Context) {
 		}
 	}
 	e.lookForChanges(ctx)
+	if n, err := e.Store.EndLost(ctx, jobs.ScheduleArgs{}.Kind()); err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Msg("could not look for a lost round of the schedule; the next look will")
+	} else if n > 0 {
+		e.Log.Info().Msg("ended a round of the schedule whose worker is lost")
+	}
+	if n, err := e.Store.WakeRounds(ctx, jobs.Rounds()...); err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Msg("could not wake late rounds")
+	} else if n > 0 {
+		e.Log.Warn().Int64("jobs", n).Msg("woke rounds that were to begin later; the clock of who has queued them is wrong")
+	}
 	if n, err := e.Store.WakeLate(ctx); err != nil && ctx.Err() == nil {
 		e.Log.Warn().Err(err).Msg("could not wake late jobs")
 	} else if n > 0 {

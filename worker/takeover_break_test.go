@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"example.com/enlace/jobs"
@@ -158,6 +159,27 @@ func TestWrongClock(t *testing.T) {
 	require.False(t, one[time.Time](t, w, `SELECT started_at FROM integration_sync_logs WHERE integration_id = $1`, waits).Before(until), "a wait was cut short")
 }
 
+// TestWrongClockOfRounds: who queues a round, or leaves changed records to the next slice, with a clock three minutes ahead
+// delays neither the schedule nor the inbox nor the records for as long.
+func TestWrongClockOfRounds(t *testing.T) {
+	t.Parallel()
+
+	w := newWatched(t, 1, 1)
+	ahead := &river.InsertOpts{ScheduledAt: time.Now().Add(3 * time.Minute)}
+	for _, args := range []river.JobArgs{jobs.ScheduleArgs{}, jobs.InboxArgs{}} {
+		_, err := w.worker.Jobs().River().Insert(t.Context(), args, ahead)
+		require.NoError(t, err)
+	}
+	read, err := w.worker.Jobs().River().Insert(t.Context(), jobs.ChangesArgs{IntegrationID: w.id}, ahead)
+	require.NoError(t, err)
+	w.exec(t, `INSERT INTO change_queues (integration_id, job_id) VALUES ($1, $2)`, w.id, read.Job.ID)
+	w.exec(t, `INSERT INTO pending_changes (integration_id, external_id, deleted, first_noted_at, last_noted_at, due_at) VALUES ($1, '1', false, now(), now(), now())`, w.id)
+	w.exec(t, `UPDATE integrations SET next_sync_at = now()`)
+	w.engine(t, engineOptions{times: short()})
+	w.wait(t, patience, "what was due has been synced, and what has changed read", `SELECT EXISTS (SELECT FROM integration_sync_logs WHERE requested_by = 'schedule'
+		AND status = 'completed') AND NOT EXISTS (SELECT FROM pending_changes) AND NOT EXISTS (SELECT FROM river.river_job WHERE kind = 'webhook_inbox' AND finalized_at IS NULL)`)
+}
+
 // TestJobsThatEndWithoutTheirRun: River gives a job up after its last attempt, and the run fails. A late nil has completed
 // the row of another attempt, and the run goes on in a new job.
 func TestJobsThatEndWithoutTheirRun(t *testing.T) {
@@ -189,6 +211,24 @@ func (w *watched) end(t *testing.T, run uuid.UUID) string {
 func (w *watched) jobState(t *testing.T, run uuid.UUID) string {
 	t.Helper()
 	return one[string](t, w, `SELECT j.state::text FROM integration_sync_logs r JOIN river.river_job j ON j.id = r.job_id WHERE r.id = $1`, run)
+}
+
+// TestTheScheduleOutlivesAWorker: a worker that dies within a round of the schedule leaves a running row behind, and no
+// other round begins beside it. It is ended like a lost run's job, not minutes later.
+func TestTheScheduleOutlivesAWorker(t *testing.T) {
+	t.Parallel()
+
+	w := newWatched(t, 1, 1)
+	round, err := w.worker.Jobs().River().Insert(t.Context(), jobs.ScheduleArgs{}, nil)
+	require.NoError(t, err)
+	w.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}' WHERE id = $1`, round.Job.ID)
+	w.exec(t, `UPDATE integrations SET next_sync_at = now()`)
+	times := short()
+	times.Spans.Schedule = 200 * time.Millisecond
+	w.engine(t, engineOptions{times: times})
+	w.wait(t, patience, "what was due has been synced", `SELECT EXISTS (SELECT FROM integration_sync_logs WHERE requested_by = 'schedule' AND status = 'completed')`)
+	require.Equal(t, "discarded", one[string](t, w, `SELECT state::text FROM river.river_job WHERE id = $1`, round.Job.ID))
+	w.requireWhole(t)
 }
 
 // TestPanickingSlice: River gives a job up whose every attempt panics. The run then fails, and its follower starts.

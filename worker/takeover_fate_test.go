@@ -63,7 +63,7 @@ type fate struct {
 
 // The statements by which transactions and moments are known.
 const (
-	claimStatement    = "fence = fence + 1, lease_until = clock_timestamp()"
+	claimStatement    = "fence = r.fence + 1, lease_until = clock_timestamp()"
 	fenceStatement    = "UPDATE integration_sync_logs SET lease_until = clock_timestamp() + $4\nWHERE"
 	lastStatement     = "AND status = 'in_progress' FOR UPDATE"
 	leaveStatement    = "failures_in_row = failures_in_row + CASE"
