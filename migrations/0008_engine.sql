@@ -12,6 +12,7 @@ ALTER TABLE public.rate_budgets
     ADD COLUMN IF NOT EXISTS sent            timestamptz[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS daily_peak      bigint,
     ADD COLUMN IF NOT EXISTS daily_resets_at timestamptz,
+    ADD COLUMN IF NOT EXISTS daily_told_at   timestamptz,
     ADD COLUMN IF NOT EXISTS pending         bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS pending_at      timestamptz,
     ADD COLUMN IF NOT EXISTS failures_in_row integer NOT NULL DEFAULT 0,
@@ -20,6 +21,7 @@ ALTER TABLE public.rate_budgets
 
 COMMENT ON COLUMN public.rate_budgets.sent IS 'When the calls of the present window were paid.';
 COMMENT ON COLUMN public.rate_budgets.daily_peak IS 'The most that was ever reported as remaining: of a provider that doesn''t tell its limit.';
+COMMENT ON COLUMN public.rate_budgets.daily_told_at IS 'When daily_remaining was last believed: answers overtake each other, so that a larger one counts only a while later.';
 COMMENT ON COLUMN public.rate_budgets.daily_resets_at IS 'Until when daily_remaining says something.';
 COMMENT ON COLUMN public.rate_budgets.pending IS 'What was paid since pending_at for calls whose answers have not told of the budget yet.';
 COMMENT ON COLUMN public.rate_budgets.failures_in_row IS 'Calls in a row, of whichever worker, that the provider did not answer or answered with a fault of its own.';

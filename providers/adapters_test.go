@@ -14,7 +14,7 @@ import (
 func TestAdaptersAreSmall(t *testing.T) {
 	t.Parallel()
 
-	for adapter, most := range map[string]int{"hubspot": 250, "pipedrive": 400, "zoho": 830} {
+	for adapter, most := range map[string]int{"hubspot": 250, "pipedrive": 400, "zoho": 800} {
 		lines := 0
 		require.NoError(t, filepath.WalkDir(adapter, func(path string, _ os.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

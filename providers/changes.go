@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -57,3 +58,12 @@ type Change struct {
 // ErrNoNotifications says that an account can't have a subscription, or no more of them: its plan or a limit forbids it.
 // It is the cause of an [*Error]; the schedule alone then finds what changes.
 var ErrNoNotifications = errors.New("the provider grants no notifications here")
+
+// NoNotifications marks the refusal of a subscription that the account's grant, edition or limits forbid, by the kind
+// [Blocked] or the provider's own codes: it asks nothing of a person, and is tried again in a day.
+func NoNotifications(err error, codes ...string) error {
+	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == Blocked || slices.Contains(codes, e.Code)) {
+		e.Kind, e.Err, e.RetryAt = Blocked, ErrNoNotifications, time.Now().Add(24*time.Hour)
+	}
+	return err
+}

@@ -124,6 +124,14 @@ func (e *Export) Read(after, limit int) (records []jsontext.Value, err error) {
 	return records, nil
 }
 
+// Expired makes of an export that isn't there any more ([NotFound]) a cursor that has expired.
+func Expired(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+		e.Become(CursorExpired, "", 0)
+	}
+	return err
+}
+
 // Close implements [io.Closer]: the file is gone.
 func (e *Export) Close() error {
 	err := e.file.Close()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -26,6 +27,12 @@ func (api *API) Identify(
 		identity.Name = cmp.Or(identity.Name, identity.ExternalID)
 		return identity, nil
 	}
+}
+
+// OuterAccount is the outer part of an [AccountID]: the budget of many providers is the company's, whoever of it asks.
+func OuterAccount(externalID string) string {
+	outer, _, _ := strings.Cut(externalID, ":")
+	return outer
 }
 
 // AccountID is [Identity.ExternalID] of an account that is one thing in another, such as a user in a company; empty if

@@ -4,6 +4,7 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -166,6 +167,16 @@ type Page struct {
 type Observation struct {
 	Date  time.Time // the answer's Date header; zero: none
 	Usage Usage
+}
+
+// Add takes over what a later answer to the same question told. The date stays the first one's: later ones are no older.
+func (o *Observation) Add(later Observation) {
+	if o.Date.IsZero() {
+		o.Date = later.Date
+	}
+	o.Usage.DailyLimit = cmp.Or(later.Usage.DailyLimit, o.Usage.DailyLimit)
+	o.Usage.DailyRemaining = cmp.Or(later.Usage.DailyRemaining, o.Usage.DailyRemaining)
+	o.Usage.Spent += later.Usage.Spent
 }
 
 // Usage is what an answer said about limits. Nil: it said nothing. Where calls of different kinds have limits of their

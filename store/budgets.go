@@ -80,6 +80,11 @@ const (
 	RefusedQuota   = "quota_exhausted" // nothing is left
 )
 
+// believed says that a reported rest is taken over. Answers of several workers overtake each other: of two, the smaller one
+// is the later, unless it was told a while ago, since when somebody may have bought more, or some has come back.
+const believed = `($9::bigint IS NOT NULL AND ($9 <= daily_remaining OR daily_remaining IS NULL OR (daily_resets_at > clock_timestamp()) IS NOT TRUE
+    OR daily_told_at < clock_timestamp() - interval '1 min') IS NOT FALSE)`
+
 // pay decides and notes in one statement, since it stands before every call. What was paid by somebody who died before
 // the answer is forgotten within two minutes. Losing the last moment of it all in a crash of the database costs nothing,
 // so the commit doesn't wait for the disk.
@@ -88,7 +93,9 @@ WITH b AS MATERIALIZED (
     SELECT provider, external_account_id, clock_timestamp() AS at, set_config('synchronous_commit', 'off', true), sent, blocked_until, reason,
         coalesce($6::bigint, burst_limit) AS burst_limit, coalesce($7::bigint, burst_window_ms) AS burst_window_ms,
         coalesce($8::bigint, daily_limit) AS daily_limit, greatest(daily_peak, $9::bigint) AS daily_peak,
-        CASE WHEN $9::bigint IS NOT NULL THEN $9 WHEN daily_resets_at > clock_timestamp() THEN greatest(daily_remaining - $5::bigint, 0) END AS daily_remaining,
+        ` + believed + ` AS believed, daily_told_at,
+        CASE WHEN ` + believed + ` THEN $9 WHEN daily_resets_at > clock_timestamp() AND $9 IS NULL THEN greatest(daily_remaining - $5::bigint, 0)
+            WHEN daily_resets_at > clock_timestamp() THEN daily_remaining END AS daily_remaining,
         CASE WHEN $9::bigint IS NOT NULL THEN clock_timestamp() + $10::interval ELSE daily_resets_at END AS daily_resets_at,
         pending_at > clock_timestamp() - interval '2 min' AND (daily_resets_at > clock_timestamp()) IS NOT FALSE AS counts, pending_at, pending
     FROM rate_budgets WHERE provider = $1 AND external_account_id = $2 FOR NO KEY UPDATE
@@ -110,7 +117,7 @@ WITH b AS MATERIALIZED (
     FROM e
 )
 UPDATE rate_budgets r SET burst_limit = f.burst_limit, burst_window_ms = f.burst_window_ms, daily_limit = f.daily_limit, daily_peak = f.daily_peak,
-    daily_remaining = f.daily_remaining, daily_resets_at = f.daily_resets_at,
+    daily_remaining = f.daily_remaining, daily_resets_at = f.daily_resets_at, daily_told_at = CASE WHEN f.believed THEN f.at ELSE f.daily_told_at END,
     sent = CASE WHEN f.most <= $15 THEN CASE WHEN f.why IS NULL THEN f.recent || f.at ELSE f.recent END ELSE '{}' END,
     pending = f.unanswered + CASE WHEN f.why IS NULL THEN $3::bigint ELSE 0 END, pending_at = f.since, updated_at = now()
 FROM f WHERE r.provider = f.provider AND r.external_account_id = f.external_account_id
@@ -154,7 +161,9 @@ INSERT INTO rate_budgets AS b (provider, external_account_id, burst_limit, burst
 VALUES ($1, $2, $3, $4, $5, $6, $6, CASE WHEN $6::bigint IS NOT NULL THEN clock_timestamp() + $8::interval END)
 ON CONFLICT (provider, external_account_id) DO UPDATE SET burst_limit = coalesce(excluded.burst_limit, b.burst_limit),
     burst_window_ms = coalesce(excluded.burst_window_ms, b.burst_window_ms), daily_limit = coalesce(excluded.daily_limit, b.daily_limit),
-    daily_remaining = coalesce(excluded.daily_remaining, b.daily_remaining - $9), daily_peak = greatest(b.daily_peak, excluded.daily_peak),
+    daily_remaining = CASE WHEN excluded.daily_remaining IS NULL THEN greatest(b.daily_remaining - $9, 0)
+        WHEN b.daily_resets_at > clock_timestamp() AND b.daily_told_at > clock_timestamp() - interval '1 min'
+            THEN least(excluded.daily_remaining, b.daily_remaining) ELSE excluded.daily_remaining END, daily_peak = greatest(b.daily_peak, excluded.daily_peak),
     daily_resets_at = coalesce(excluded.daily_resets_at, b.daily_resets_at), pending = greatest(b.pending - $9, 0),
     limited_in_row = CASE WHEN $7 THEN 0 ELSE b.limited_in_row END, updated_at = now()`
 

@@ -96,9 +96,12 @@ func TestPayKeepsTheDaysBudget(t *testing.T) {
 	require.Empty(t, pay(store.Payment{Cost: 15, Interactive: true}))
 	require.Equal(t, "quota_exhausted", pay(store.Payment{Cost: 1, Interactive: true}))
 	require.Equal(t, "quota_exhausted", pay(store.Payment{Cost: 1, Settled: 35}), "an answer without a report changes nothing")
+	require.Equal(t, "quota_exhausted", pay(store.Payment{Cost: 1, Interactive: true, Told: told(0, 0, 30)}), "an answer that was overtaken")
+	_, err := pool.Exec(t.Context(), `UPDATE rate_budgets SET daily_told_at = daily_told_at - interval '1 minute'`)
+	require.NoError(t, err)
 	require.Empty(t, pay(store.Payment{Cost: 1, Told: told(0, 0, 30)}), "somebody bought more")
 
-	_, err := pool.Exec(t.Context(), `UPDATE rate_budgets SET daily_remaining = 0, daily_resets_at = now() - interval '1 second'`)
+	_, err = pool.Exec(t.Context(), `UPDATE rate_budgets SET daily_remaining = 0, daily_resets_at = now() - interval '1 second'`)
 	require.NoError(t, err)
 	require.Empty(t, pay(store.Payment{Cost: 50}), "the day is over")
 }
@@ -119,7 +122,7 @@ func TestUnansweredPaymentsAreForgotten(t *testing.T) {
 	}
 	require.Empty(t, pay(store.Payment{Cost: 90, Interactive: true, Told: told(0, 100, 100)}))
 	require.Equal(t, "quota_exhausted", pay(store.Payment{Cost: 20, Interactive: true}))
-	_, err := pool.Exec(t.Context(), `UPDATE rate_budgets SET pending_at = pending_at - interval '2 minutes'`)
+	_, err := pool.Exec(t.Context(), `UPDATE rate_budgets SET pending_at = pending_at - interval '2 minutes', daily_told_at = daily_told_at - interval '2 minutes'`)
 	require.NoError(t, err)
 	require.Empty(t, pay(store.Payment{Cost: 20, Interactive: true, Told: told(0, 0, 100)}))
 	require.Empty(t, pay(store.Payment{Cost: 80, Interactive: true}))

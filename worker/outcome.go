@@ -59,6 +59,10 @@ func (s *slice) settle(ctx context.Context, err error) error {
 			return err
 		}
 		return fmt.Errorf("broken off: %w", ctx.Err())
+	case isWait && wait.Reason == words.WaitProviderDown: // known from another's calls: this one's people are to know as well
+		return s.leaveWith(after, &wait.Wait, func(tx pgx.Tx) error {
+			return s.report(after, tx, words.ProviderUnavailable, &providers.Error{})
+		})
 	case isWait:
 		return s.leave(after, wait.Wait)
 	case errors.Is(err, vault.ErrInactive), errors.Is(err, store.ErrNotFound):

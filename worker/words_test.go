@@ -140,13 +140,6 @@ func said(t *testing.T, r store.Run) {
 	}
 }
 
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
 // Whatever goes wrong at a provider, the run that it ends or parks says so by a code or a waiting reason of the words.
 func TestEveryKindOfErrorHasItsWords(t *testing.T) {
 	t.Parallel()

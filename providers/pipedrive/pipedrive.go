@@ -64,6 +64,7 @@ func New(cfg Config) *providers.Provider {
 		Limits: providers.Limits{
 			RequestsPerSecond: 8,
 			BurstsBeforeQuota: 5,
+			Budget:            providers.OuterAccount, // tokens are the company's [doc]
 			QuotaReset:        nextMidnight,
 			SweepEvery:        24 * time.Hour,      // there is no feed of deletions
 			Cursors:           providers.Positions, // it decodes to field, value, direction and id [seen]

@@ -75,7 +75,7 @@ func (c *contacts) open(ctx context.Context, id string) (ready bool, err error) 
 	ask := providers.Ask{Op: "look for the export", Path: "/crm/bulk/v8/read/" + id, Record: true}
 	body, err := c.send(ctx, ask)
 	if err != nil {
-		return false, gone(err)
+		return false, providers.Expired(err)
 	}
 	job := providers.Dig(body, "data", "0")
 	state := providers.Plain(job, "state")
@@ -92,20 +92,12 @@ func (c *contacts) open(ctx context.Context, id string) (ready bool, err error) 
 	_ = c.Close()
 	ask = providers.Ask{Op: "fetch the export", Path: ask.Path + "/result", Record: true, Usage: providers.Usage{Spent: 1}}
 	file, seen, err := c.OpenExport(ctx, ask)
-	c.observe(seen)
+	c.seen.Add(seen)
 	if err != nil {
-		return false, gone(err)
+		return false, providers.Expired(err)
 	}
 	c.opened = &export{Export: file, job: id, more: providers.Dig(job, "result", "more_records").Kind() == 't'}
 	return true, nil
-}
-
-// gone makes of an export that isn't there any more a cursor that has expired.
-func gone(err error) error {
-	if e, ok := errors.AsType[*providers.Error](err); ok && e.Kind == providers.NotFound {
-		e.Become(providers.CursorExpired, "", 0)
-	}
-	return err
 }
 
 // Close implements [io.Closer]: the export's file is gone.

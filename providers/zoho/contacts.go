@@ -41,17 +41,8 @@ type contacts struct {
 func (c *contacts) send(ctx context.Context, ask providers.Ask) (body jsontext.Value, err error) {
 	ask.Nothing, ask.Usage.Spent = true, cmp.Or(ask.Usage.Spent, 1)
 	seen, err := c.Ask(ctx, ask, &body)
-	c.observe(seen)
+	c.seen.Add(seen)
 	return body, err
-}
-
-// observe adds what an answer told. The date is the first one's: later ones are no older.
-func (c *contacts) observe(seen providers.Observation) {
-	if c.seen.Date.IsZero() {
-		c.seen.Date = seen.Date
-	}
-	c.seen.Usage.DailyRemaining = cmp.Or(seen.Usage.DailyRemaining, c.seen.Usage.DailyRemaining)
-	c.seen.Usage.Spent += seen.Usage.Spent
 }
 
 // position is what a cursor says: the next page of a way.

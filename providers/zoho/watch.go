@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -41,7 +40,7 @@ func (cfg Config) subscribe(ctx context.Context, account providers.Account, clie
 	ask := providers.Ask{Op: "subscribe to changes", Method: http.MethodPost, Path: watchPath, Body: order}
 	body, err := c.send(ctx, ask)
 	if err != nil {
-		return providers.Subscription{}, noNotifications(err)
+		return providers.Subscription{}, providers.NoNotifications(err, "OAUTH_SCOPE_MISMATCH", "NOT_SUPPORTED", "LIMIT_REACHED", "LIMIT_EXCEEDED")
 	}
 	if providers.Plain(body, "watch", "0", "status") != "success" {
 		return providers.Subscription{}, c.Unexpected(ask, "the answer names no channel")
@@ -51,16 +50,6 @@ func (cfg Config) subscribe(ctx context.Context, account providers.Account, clie
 		s.ExpiresAt = end
 	}
 	return s, nil
-}
-
-// noNotifications marks what the account's grant, edition or limits forbid: it asks nothing of a person.
-func noNotifications(err error) error {
-	e, ok := errors.AsType[*providers.Error](err)
-	forbidden := []string{"OAUTH_SCOPE_MISMATCH", "NOT_SUPPORTED", "LIMIT_REACHED", "LIMIT_EXCEEDED"}
-	if ok && (e.Kind == providers.Blocked || slices.Contains(forbidden, e.Code)) {
-		e.Kind, e.Err, e.RetryAt = providers.Blocked, providers.ErrNoNotifications, time.Now().Add(24*time.Hour)
-	}
-	return err
 }
 
 // unsubscribe disables a watch channel.

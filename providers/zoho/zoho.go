@@ -69,6 +69,7 @@ func New(cfg Config) *providers.Provider {
 			// No RequestsPerSecond: what is limited is calls at once, five for a free account [doc: API Limits]. A run has one in
 			// flight, and change notices another.
 			BurstsBeforeQuota: 8,
+			Budget:            providers.OuterAccount,                                             // credits are the organisation's [doc]
 			QuotaReset:        func(now time.Time) time.Time { return now.Add(30 * time.Minute) }, // rolling: some come back all the time
 			SweepEvery:        7 * 24 * time.Hour,
 			DeletedKept:       60 * 24 * time.Hour, // what is in the recycle bin [doc]
