@@ -64,15 +64,14 @@ func crms() map[string]func(t *testing.T, s *sandbox.Sandbox) crmFake {
 	}
 }
 
-func named(t *testing.T, list []json.RawMessage, err error, name ...string) (names map[string]string, last string) {
+func named(t *testing.T, list []json.RawMessage, err error, name ...string) map[string]string {
 	t.Helper()
 	require.NoError(t, err)
-	names = map[string]string{}
+	names := map[string]string{}
 	for _, raw := range list {
-		last = providers.Plain(jsontext.Value(raw), "id")
-		names[last] = providers.Plain(jsontext.Value(raw), name...)
+		names[providers.Plain(jsontext.Value(raw), "id")] = providers.Plain(jsontext.Value(raw), name...)
 	}
-	return names, last
+	return names
 }
 
 type pipedriveFake struct {
@@ -122,7 +121,7 @@ func (f *pipedriveFake) retired() sandbox.Kind                { return sandbox.F
 func (f *pipedriveFake) living(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := f.Contacts(f.company, 0, 1000)
-	names, _ := named(t, list, err, "name")
+	names := named(t, list, err, "name")
 	return names
 }
 
@@ -175,7 +174,7 @@ func (f *zohoFake) retired() sandbox.Kind                { return "required_para
 func (f *zohoFake) living(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := f.Contacts(0, "", 1000)
-	names, _ := named(t, list, err, "Full_Name")
+	names := named(t, list, err, "Full_Name")
 	return names
 }
 
@@ -232,7 +231,7 @@ func (f *hubspotFake) id(n int64) string {
 func (f *hubspotFake) living(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := f.Contacts(sandbox.DefaultPortal, 0, 1000)
-	names, _ := named(t, list, err, "properties", "firstname")
+	names := named(t, list, err, "properties", "firstname")
 	return names
 }
 

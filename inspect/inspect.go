@@ -165,21 +165,21 @@ func (r *reader) list(ctx context.Context, req providers.ListRequest) (page prov
 
 // one is a confirming read. Gone says that the record is absent, or that the provider calls it deleted; bad, that it is
 // there and can't be understood.
-func (r *reader) one(ctx context.Context, id string) (c providers.Contact, got rules.Read, gone, bad bool, err error) {
-	got, err = r.read(ctx, func(ctx context.Context, source providers.ContactSource) (seen providers.Observation, err error) {
+func (r *reader) one(ctx context.Context, id string) (c providers.Contact, gone, bad bool, err error) {
+	_, err = r.read(ctx, func(ctx context.Context, source providers.ContactSource) (seen providers.Observation, err error) {
 		c, seen, err = source.ReadContact(ctx, id)
 		return seen, err
 	})
 	e, ok := errors.AsType[*providers.Error](err)
 	switch {
 	case err == nil:
-		return c, got, c.Deleted, false, nil
+		return c, c.Deleted, false, nil
 	case ok && e.Kind == providers.NotFound:
-		return c, got, true, false, nil
+		return c, true, false, nil
 	case ok && e.Record != nil:
-		return c, got, false, true, nil
+		return c, false, true, nil
 	}
-	return c, got, false, false, err
+	return c, false, false, err
 }
 
 // count asks the provider how many contacts it has; nil: it has no such call.

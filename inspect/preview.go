@@ -336,7 +336,7 @@ func (s *survey) missing(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		_, _, gone, _, err := s.one(ctx, id)
+		_, gone, _, err := s.one(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (c *comparison) ours(ctx context.Context) error {
 		if time.Since(began) > sampleTime {
 			return nil // compared tells how many there were
 		}
-		contact, _, gone, bad, err := c.one(ctx, id)
+		contact, gone, bad, err := c.one(ctx, id)
 		switch {
 		case err != nil:
 			return err

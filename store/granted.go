@@ -17,7 +17,7 @@ type GrantedToken struct {
 	Kept int    // how many of a user live at a time
 }
 
-const insertToken = `
+const noteGrant = `
 INSERT INTO granted_tokens (provider, external_account_id, token_hash, integration_id) VALUES ($1, $2, $3, $4)
 ON CONFLICT (provider, external_account_id, token_hash) DO UPDATE SET integration_id = excluded.integration_id, ended_at = NULL`
 
@@ -34,7 +34,7 @@ func (s *Store) recordToken(ctx context.Context, tx pgx.Tx, g GrantedAccount, in
 	if len(g.Token.Hash) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, insertToken, g.Provider, g.ExternalID, g.Token.Hash, integration); err != nil {
+	if _, err := tx.Exec(ctx, noteGrant, g.Provider, g.ExternalID, g.Token.Hash, integration); err != nil {
 		return fmt.Errorf("count refresh token: %w", err)
 	}
 	if _, err := tx.Exec(ctx, pushOut, g.Provider, g.ExternalID, g.Token.Kept, integration); err != nil {
@@ -64,8 +64,8 @@ type LiveToken struct {
 	GrantedAt     time.Time
 }
 
-// liveTokens counts connected integrations too whose token came before tokens were counted.
-const liveTokens = `
+// liveGrants counts connected integrations too whose token came before tokens were counted.
+const liveGrants = `
 SELECT i.id, i.tenant_id, i.external_account_name, l.granted_at FROM granted_tokens l LEFT JOIN integrations i ON i.id = l.integration_id
 WHERE l.provider = $1 AND l.external_account_id = $2 AND l.ended_at IS NULL
 UNION ALL
@@ -76,7 +76,7 @@ ORDER BY 4`
 
 // LiveTokens lists the refresh tokens of an account's user, the oldest first.
 func (s *Store) LiveTokens(ctx context.Context, provider, externalID string) ([]LiveToken, error) {
-	return all(ctx, s.pool, "list refresh tokens", pgx.RowToStructByPos[LiveToken], liveTokens, provider, externalID)
+	return all(ctx, s.pool, "list refresh tokens", pgx.RowToStructByPos[LiveToken], liveGrants, provider, externalID)
 }
 
 // payRefresh pays a renewal before it is made: what is lost with a worker counts all the same.

@@ -98,7 +98,7 @@ func TestQuotaAsksOnlyWhatBinds(t *testing.T) {
 				require.NoError(t, q.Pay(t.Context(), 1))
 			}
 			require.Len(t, p.paid, c.asked)
-			require.EqualValues(t, int64(2*c.limits.RequestsPerSecond), p.paid[0].Calls)
+			require.Equal(t, int64(2*c.limits.RequestsPerSecond), p.paid[0].Calls)
 		})
 	}
 }

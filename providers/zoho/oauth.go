@@ -33,7 +33,8 @@ func (cfg Config) oauth() *providers.OAuth {
 		"ZohoCRM.org.READ|ZohoCRM.org.ALL", "ZohoCRM.users.READ|ZohoCRM.users.ALL",
 	}
 	o.Features = []providers.Feature{
-		{Name: "change_notices", Needs: []string{"ZohoCRM.notifications.ALL"}}, {Name: "large_accounts", Needs: []string{"ZohoCRM.coql.READ"}},
+		{Name: "change_notices", Needs: []string{"ZohoCRM.notifications.ALL"}},
+		{Name: "large_accounts", Needs: []string{"ZohoCRM.coql.READ"}},
 		{Name: "exports", Needs: []string{"ZohoCRM.bulk.READ|ZohoCRM.bulk.ALL"}},
 	}
 	o.KeptTokens, o.Renewals = 20, providers.Renewals{Most: 10, In: 10 * time.Minute} // [doc: Token limits]
