@@ -223,7 +223,7 @@ func TestThePageInABrowser(t *testing.T) {
 	id := connectRow[uuid.UUID](t, w, `SELECT id FROM integrations`)
 	_, err := w.pool.Exec(t.Context(), `UPDATE integrations SET status = 'needs_reauth' WHERE id = $1`, id)
 	require.NoError(t, err)
-	for _, code := range []string{store.NeedsReauth, "quota_exhausted", "misconfigured"} {
+	for _, code := range []string{store.NeedsReauth, "drift", "misconfigured"} {
 		storetest.OpenIncident(t, w.store, demo, id, code)
 	}
 	page.until(`document.querySelector(".badge.act") !== null && document.querySelector(".banner") !== null`)
@@ -236,7 +236,7 @@ func TestThePageInABrowser(t *testing.T) {
 	page.shown("button.allow")
 	page.click("button.allow")
 	page.shown(`[data-result="reconnected"]`)
-	page.until(`document.querySelector(".banner").innerText.includes("Límite diario")`)
+	page.until(`document.querySelector(".banner").innerText.includes("Las cantidades no coinciden")`) // which a stored page doesn't end
 
 	// Without the stream, it asks every five seconds.
 	_, err = chromedp.Call(page.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/v1/events", Block: true}}})
