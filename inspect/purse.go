@@ -31,10 +31,7 @@ type purse struct {
 }
 
 func newPurse(s *store.Store, p *providers.Provider, account string) *purse {
-	if p.Limits.Budget != nil {
-		account = p.Limits.Budget(account)
-	}
-	return &purse{store: s, key: store.BudgetKey{Provider: p.Name, Account: account}, limits: p.Limits}
+	return &purse{store: s, key: store.BudgetOf(p, account), limits: p.Limits}
 }
 
 // Pay implements [providers.Payer]. It waits for its place in the window, and is refused for what takes longer: by an error
@@ -84,17 +81,8 @@ func (p *purse) report() store.Payment {
 // learn takes over what an answer told.
 func (p *purse) learn(u providers.Usage, answered bool) {
 	p.answered = p.answered || answered
-	for _, into := range []*providers.Usage{&p.usage, &p.told} {
-		if u.BurstLimit != nil {
-			into.BurstLimit, into.BurstWindow = u.BurstLimit, u.BurstWindow
-		}
-		if u.DailyLimit != nil {
-			into.DailyLimit = u.DailyLimit
-		}
-		if u.DailyRemaining != nil {
-			into.DailyRemaining = u.DailyRemaining
-		}
-	}
+	p.usage.Take(u)
+	p.told.Take(u)
 	p.usage.Spent += u.Spent
 	p.settled, p.paid = p.settled+p.paid, 0
 }

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Take takes over what a newer answer says of limits; what it cost is not of them.
+func (u *Usage) Take(newer Usage) {
+	if newer.BurstLimit != nil {
+		u.BurstLimit, u.BurstWindow = newer.BurstLimit, newer.BurstWindow
+	}
+	u.DailyLimit, u.DailyRemaining = cmp.Or(newer.DailyLimit, u.DailyLimit), cmp.Or(newer.DailyRemaining, u.DailyRemaining)
+}
+
 // UsageHeaders names the headers by which a provider tells of limits, each a whole number; an empty name: there is none.
 type UsageHeaders struct {
 	BurstLimit     string

@@ -15,6 +15,14 @@ import (
 // tenants may share.
 type BudgetKey struct{ Provider, Account string }
 
+// BudgetOf names what an account's calls are paid from.
+func BudgetOf(p *providers.Provider, account string) BudgetKey {
+	if p.Limits.Budget != nil {
+		account = p.Limits.Budget(account)
+	}
+	return BudgetKey{Provider: p.Name, Account: account}
+}
+
 // Budget is what is known of an account's limits.
 type Budget struct {
 	BurstLimit  *int64

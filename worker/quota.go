@@ -44,14 +44,6 @@ func newQuota(st payments, key store.BudgetKey, limits providers.Limits, b store
 	}
 }
 
-// budgetOf names what an account's calls are paid from.
-func budgetOf(p *providers.Provider, account string) store.BudgetKey {
-	if p.Limits.Budget != nil {
-		account = p.Limits.Budget(account)
-	}
-	return store.BudgetKey{Provider: p.Name, Account: account}
-}
-
 // defaultWindow is over what our pace holds until a limit was reported.
 const defaultWindow = 2 * time.Second
 
@@ -137,7 +129,7 @@ func (q *quota) restore(p store.Payment) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.settled += p.Settled
-	take(&p.Told, q.told)
+	p.Told.Take(q.told)
 	q.told = p.Told
 }
 
@@ -166,22 +158,9 @@ func (q *quota) learn(u providers.Usage, served bool) {
 	if u.BurstRemaining != nil {
 		q.remaining, q.reported = *u.BurstRemaining, time.Now()
 	}
-	take(&q.usage, u)
-	take(&q.told, u)
+	q.usage.Take(u)
+	q.told.Take(u)
 	q.usage.Spent += u.Spent
-}
-
-// take takes over what a newer answer says of limits.
-func take(u *providers.Usage, newer providers.Usage) {
-	if newer.BurstLimit != nil {
-		u.BurstLimit, u.BurstWindow = newer.BurstLimit, newer.BurstWindow
-	}
-	if newer.DailyLimit != nil {
-		u.DailyLimit = newer.DailyLimit
-	}
-	if newer.DailyRemaining != nil {
-		u.DailyRemaining = newer.DailyRemaining
-	}
 }
 
 // spent is what the slice's calls have cost so far.

@@ -114,7 +114,7 @@ func (s *slice) open(ctx context.Context) (err error) {
 	if s.integration.ExternalAccountID != nil {
 		s.account = *s.integration.ExternalAccountID
 	}
-	s.budget = budgetOf(s.provider, s.account)
+	s.budget = store.BudgetOf(s.provider, s.account)
 	budget, err := s.engine.Store.Budget(ctx, s.budget)
 	if err != nil {
 		return err

@@ -165,7 +165,7 @@ func (s *subscriber) open(ctx context.Context) error {
 		return err
 	}
 	s.account = accountOf(in)
-	budget, err := s.engine.Store.Budget(ctx, budgetOf(s.provider, s.account.ExternalID))
+	budget, err := s.engine.Store.Budget(ctx, store.BudgetOf(s.provider, s.account.ExternalID))
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (s *subscriber) open(ctx context.Context) error {
 		return &waitError{waitsForProbe()}
 	}
 	clock := store.NewDatabaseClock(s.sub.Now)
-	s.quota = newQuota(s.engine.Store, budgetOf(s.provider, s.account.ExternalID), s.provider.Limits, budget, clock.Now)
+	s.quota = newQuota(s.engine.Store, store.BudgetOf(s.provider, s.account.ExternalID), s.provider.Limits, budget, clock.Now)
 	s.quota.interactive = true
 	s.client = s.engine.Vault.Client(in.ID, s.account)
 	return nil
