@@ -43,13 +43,13 @@ func (w *zohoWorld) downloads() (n int) {
 func TestAnExportOutlivesItsSlice(t *testing.T) {
 	t.Parallel()
 
-	w := exportWorld(t, 12_000, 6000)
+	w := exportWorld(t, 4200, 2100)
 	w.spans.Slice = time.Millisecond // a page each
 	w.process(t)
 	w.start(t)
 	run := w.hurried(t, store.Full)
 	require.Equal(t, store.Finished, *run.Outcome)
-	require.EqualValues(t, 12_000, run.RecordsCreated)
+	require.EqualValues(t, 4200, run.RecordsCreated)
 	require.Equal(t, 2, w.downloads())
 	require.Len(t, w.line.to(zohoFields), 1, "and what the fields are is asked once")
 }
