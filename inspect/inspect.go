@@ -62,10 +62,7 @@ func (i *Inspector) open(ctx context.Context, in store.Integration) (*reader, er
 	if p == nil || p.Contacts == nil {
 		return nil, &providers.Error{Kind: providers.Misconfigured, Variant: words.VariantApp, Op: "open " + in.Provider, Detail: "this provider is not configured here"}
 	}
-	r := &reader{Inspector: i, integration: in, provider: p, account: in.ID.String()}
-	if in.ExternalAccountID != nil {
-		r.account = *in.ExternalAccountID
-	}
+	r := &reader{Inspector: i, integration: in, provider: p, account: in.AccountID()}
 	r.purse = newPurse(i.store, p, r.account)
 	now, err := i.store.Now(ctx)
 	if err != nil {
@@ -82,9 +79,8 @@ func (r *reader) connect() {
 		r.calls += r.client.Calls()
 	}
 	in := r.integration
-	account := providers.Account{
-		ExternalID: r.account, APIDomain: value(in.APIDomain), AuthServer: value(in.AuthServer), EverWorked: in.SweptAt != nil || in.Watermark != nil,
-	}
+	account := in.Account()
+	account.ExternalID = r.account
 	r.client = r.vault.Client(in.ID, account)
 	r.source = r.provider.Contacts(account, r.client.Client)
 }

@@ -17,9 +17,7 @@ const (
 	// sampleRecords is how many stored contacts are read by their ids, where nothing else tells of deletions.
 	sampleRecords = 10
 
-	// share is the part of a provider's limit that runs use, and slice how long they work at a time: what they remember of
-	// an account beside its records is asked again after it.
-	share = 0.8
+	// slice is how long runs work at a time: what they remember of an account beside its records is asked again after it.
 	slice = 30 * time.Second
 )
 
@@ -74,7 +72,7 @@ func (i *Inspector) Preview(ctx context.Context, in store.Integration, syncType 
 		return p, err
 	}
 	lower, sweep := rules.Lower(value(in.WindowEnd), value(in.Watermark))
-	if sweep || r.deletionsForgotten() {
+	if sweep || in.DeletionsForgotten(r.provider.Limits.DeletedKept, r.clock.Now()) {
 		p.RunsAs = store.Full
 	}
 	s := &survey{reader: r, p: &p}
@@ -282,7 +280,7 @@ func (s *survey) deletions(ctx context.Context, sweep bool) (told bool, err erro
 	if _, ok := s.source.(providers.DeletedLister); !ok {
 		return false, nil
 	}
-	base := s.deletedBase()
+	base := s.integration.DeletionsKnown()
 	every := s.provider.Limits.DeletedEvery
 	if base.IsZero() || !sweep && every > 0 && s.clock.Now().Sub(base) < every {
 		return true, nil // the run would not read it
@@ -348,20 +346,6 @@ func (s *survey) missing(ctx context.Context) error {
 	return nil
 }
 
-// deletedBase is until when deletions are known.
-func (r *reader) deletedBase() time.Time {
-	if r.integration.DeletedUntil != nil {
-		return *r.integration.DeletedUntil
-	}
-	return value(r.integration.WindowEnd)
-}
-
-// deletionsForgotten reports whether the account was away for longer than the provider lists deletions.
-func (r *reader) deletionsForgotten() bool {
-	kept, base := r.provider.Limits.DeletedKept, r.deletedBase()
-	return kept > 0 && !base.IsZero() && r.clock.Now().Sub(base) > kept
-}
-
 // seconds is how long so many calls take, one after another, at the pace that the provider allows.
 func (s *survey) seconds() int64 {
 	made := s.spentCalls()
@@ -371,7 +355,7 @@ func (s *survey) seconds() int64 {
 	each := s.took / time.Duration(made)
 	switch limit := s.purse.usage.BurstLimit; {
 	case limit != nil && *limit > 0 && s.purse.usage.BurstWindow > 0:
-		each = max(each, time.Duration(float64(s.purse.usage.BurstWindow)/(share*float64(*limit))))
+		each = max(each, time.Duration(float64(s.purse.usage.BurstWindow)/(store.QuotaShare*float64(*limit))))
 	case s.provider.Limits.RequestsPerSecond > 0:
 		each = max(each, time.Duration(float64(time.Second)/s.provider.Limits.RequestsPerSecond))
 	}

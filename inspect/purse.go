@@ -70,12 +70,7 @@ func (p *purse) Pay(ctx context.Context, price int64) error {
 }
 
 func (p *purse) report() store.Payment {
-	payment := store.Payment{Settled: p.settled, Told: p.told, ResetsIn: time.Hour}
-	if reset := p.limits.QuotaReset; reset != nil {
-		now := time.Now()
-		payment.ResetsIn = reset(now).Sub(now)
-	}
-	return payment
+	return store.Payment{Settled: p.settled, Told: p.told, ResetsIn: p.limits.UntilQuotaReset(time.Now())}
 }
 
 // learn takes over what an answer told.

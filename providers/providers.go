@@ -66,6 +66,14 @@ type Limits struct {
 	Cursors           Cursors                        // what a cursor of a list of changes is
 }
 
+// UntilQuotaReset is how long the day's budget takes to come back: by the provider's rule, or an hour where there is none.
+func (l Limits) UntilQuotaReset(now time.Time) time.Duration {
+	if l.QuotaReset == nil {
+		return time.Hour
+	}
+	return l.QuotaReset(now).Sub(now)
+}
+
 // Cursors says what the cursors of a list of changes are, and with it how such a list is read to its end.
 type Cursors int
 

@@ -100,7 +100,7 @@ func (e *engine) served(ctx context.Context, p store.Probe) bool {
 	if err != nil {
 		return false
 	}
-	account := accountOf(in)
+	account := in.Account()
 	_, err = provider.OAuth.Identify(ctx, account, e.Vault.Client(in.ID, account).Client)
 	failure, ok := errors.AsType[*providers.Error](err)
 	return err == nil || ok && !unserved(failure)

@@ -101,25 +101,11 @@ func (s *slice) deletedError(err error) error {
 
 // deletedSince is from when on deletions are to be read; due is false where there is nothing to read yet, or it isn't time.
 func (s *slice) deletedSince() (since time.Time, due bool) {
-	base := s.deletedBase()
+	base := s.integration.DeletionsKnown()
 	if base.IsZero() {
 		return time.Time{}, false // nothing is stored that could have been deleted
 	}
 	every := s.provider.Limits.DeletedEvery
 	asked := s.claim.Checkpoint.Sweep || s.claim.RequestedBy == jobs.CoversGap
 	return base.Add(-rules.Overlap), asked || every == 0 || s.clock.Now().Sub(base) >= every
-}
-
-func (s *slice) deletedBase() time.Time {
-	if s.integration.DeletedUntil != nil {
-		return *s.integration.DeletedUntil
-	}
-	return value(s.integration.WindowEnd)
-}
-
-// deletionsForgotten reports whether the account was away for longer than the provider lists deletions: a sweep alone
-// finds them then.
-func (s *slice) deletionsForgotten() bool {
-	kept, base := s.provider.Limits.DeletedKept, s.deletedBase()
-	return kept > 0 && !base.IsZero() && s.clock.Now().Sub(base) > kept
 }

@@ -122,7 +122,7 @@ func (s *slice) moveWindow(ctx context.Context, tx pgx.Tx) error {
 	}
 	old := value(s.integration.Watermark)
 	p := store.Progress{WindowEnd: rules.WindowEnd(value(s.integration.WindowEnd), cp.Upper, cp.Sweep, cursors), Swept: cp.Sweep, First: cp.First}
-	if cp.Reading.Done || s.deletedBase().IsZero() {
+	if cp.Reading.Done || s.integration.DeletionsKnown().IsZero() {
 		p.DeletedUntil = cp.Upper
 	}
 	if mark := rules.Watermark(old, cp.Newest, cp.Upper); mark.After(old) {

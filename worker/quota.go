@@ -179,13 +179,7 @@ func (q *quota) rest() store.Payment {
 }
 
 // untilReset is how long the day's budget takes to come back, by the provider's rule.
-func (q *quota) untilReset() time.Duration {
-	if q.limits.QuotaReset == nil {
-		return time.Hour
-	}
-	now := q.now()
-	return q.limits.QuotaReset(now).Sub(now)
-}
+func (q *quota) untilReset() time.Duration { return q.limits.UntilQuotaReset(q.now()) }
 
 // hasAnswered reports whether the provider has served us in this slice.
 func (q *quota) hasAnswered() bool {

@@ -110,10 +110,7 @@ func (s *slice) open(ctx context.Context) (err error) {
 		}
 	}
 	s.log = s.log.With().Str("provider", s.provider.Name).Logger()
-	s.account = s.integration.ID.String() // adopted from the earlier system, not yet connected here
-	if s.integration.ExternalAccountID != nil {
-		s.account = *s.integration.ExternalAccountID
-	}
+	s.account = s.integration.AccountID()
 	s.budget = store.BudgetOf(s.provider, s.account)
 	budget, err := s.engine.Store.Budget(ctx, s.budget)
 	if err != nil {
@@ -143,7 +140,7 @@ func (s *slice) open(ctx context.Context) (err error) {
 
 // asked is the account that the source asks.
 func (s *slice) asked() providers.Account {
-	account := accountOf(s.integration)
+	account := s.integration.Account()
 	account.ExternalID = s.account
 	return account
 }
@@ -155,14 +152,6 @@ func (s *slice) connect() {
 	s.client = s.engine.Vault.Client(s.integration.ID, account)
 	s.counted -= calls
 	s.source = s.provider.Contacts(account, s.client.Client)
-}
-
-// accountOf is what an adapter must know of an integration's account.
-func accountOf(in store.Integration) providers.Account {
-	return providers.Account{
-		ExternalID: value(in.ExternalAccountID), APIDomain: value(in.APIDomain), AuthServer: value(in.AuthServer),
-		EverWorked: in.SweptAt != nil || in.Watermark != nil,
-	}
 }
 
 // close lets go of what the source holds, once nothing is read ahead any more.

@@ -164,7 +164,7 @@ func (s *subscriber) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.account = accountOf(in)
+	s.account = in.Account()
 	budget, err := s.engine.Store.Budget(ctx, store.BudgetOf(s.provider, s.account.ExternalID))
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func (s *slice) beginWalk(ctx context.Context) error {
 		return nil
 	}
 	lower, sweep := rules.Lower(value(s.integration.WindowEnd), value(s.integration.Watermark))
-	if cp.Sweep = sweep || s.claim.SyncType == store.Full || s.deletionsForgotten(); !cp.Sweep {
+	if cp.Sweep = sweep || s.claim.SyncType == store.Full || s.integration.DeletionsForgotten(s.provider.Limits.DeletedKept, s.clock.Now()); !cp.Sweep {
 		cp.Since = lower
 		return nil
 	}
